@@ -1,0 +1,1 @@
+"""Image in, masks out. NumPy, OpenCV and torch only; this package knows no ROS."""

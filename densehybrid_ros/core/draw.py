@@ -1,0 +1,48 @@
+"""Overlays: the semantic palette over the picture, unknown pixels tinted and outlined."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from densehybrid_ros.core.segmenter import Scene
+
+UNKNOWN_COLOUR = (255, 40, 40)
+OUTLINE_COLOUR = (255, 255, 255)
+IGNORE_COLOUR = (0, 0, 0)
+
+
+def colour_map(labels: NDArray[np.uint8], palette: list[list[int]]) -> NDArray[np.uint8]:
+    """(H, W) ids → (H, W, 3) RGB; K = unknown colour, every other id without a class = black."""
+    table = np.full((256, 3), IGNORE_COLOUR, np.uint8)
+    table[: len(palette)] = palette
+    table[len(palette)] = UNKNOWN_COLOUR
+    return table[labels]
+
+
+def overlay(
+    image: NDArray[np.uint8], scene: Scene, palette: list[list[int]], alpha: float = 0.45
+) -> NDArray[np.uint8]:
+    """The picture with the open-set map over it; `alpha` is the weight of the map, 0..1.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, of the scene's size.
+
+    Returns:
+        (H, W, 3) uint8 RGB, a new array.
+    """
+    colours = colour_map(scene.open_set, palette)
+    blended = cv2.addWeighted(image, 1 - alpha, colours, alpha, 0)
+    unknown = (scene.open_set == len(palette)).astype(np.uint8)
+    contours, _ = cv2.findContours(unknown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    thickness = max(1, image.shape[1] // 640)
+    cv2.drawContours(blended, contours, -1, OUTLINE_COLOUR, thickness, cv2.LINE_AA)
+    return blended.astype(np.uint8, copy=False)
+
+
+def heat_map(score: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
+    """(H, W) score → (H, W, 3) RGB; `low` and below is dark, `high` and above is bright."""
+    scaled = np.clip((score - low) / max(high - low, 1e-6), 0, 1)
+    coloured = cv2.applyColorMap((scaled * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -1,0 +1,28 @@
+"""Network definitions and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.models.ladder_densenet import LadderDenseNet
+from densehybrid_ros.models.ladder_lite import LadderLite0
+
+MODELS: dict[str, Callable[[int], nn.Module]] = {"ldn121": LadderDenseNet, "ladder_lite0": LadderLite0}
+
+
+def build_model(name: str, classes: int) -> nn.Module:
+    """A network with fresh weights; its forward takes (B, 3, H, W) RGB in [0, 1].
+
+    It returns `(logits, dataset_logits)` at the network's own stride: (B, K, h, w) and (B, 2, h, w).
+
+    Raises:
+        SetupError: no such network, or K outside 2..254 (254 leaves room for "unknown" = K below 255 = ignore).
+    """
+    if name not in MODELS:
+        raise SetupError(f"model '{name}' is unknown; choose one of {', '.join(MODELS)}")
+    if not 2 <= classes <= 254:
+        raise SetupError(f"a model with {classes} classes was asked for; 2 to 254 are possible")
+    return MODELS[name](classes)

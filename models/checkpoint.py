@@ -1,0 +1,145 @@
+"""Weights files: safetensors with everything that the node needs to know inside the header.
+
+Reading never unpickles. Tensors are stored as float16 where asked for (the bundled weights) and always load as float32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.models import build_model
+
+FORMAT = "densehybrid-weights-1"
+BUNDLED = Path(__file__).parent / "weights" / "ladder_lite0_camvid.safetensors"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a threshold on one score gives, measured on `measured_on`. All lists have one length, thresholds falling."""
+
+    thresholds: list[float]
+    true_positive_rate: list[float]
+    false_positive_rate: list[float]
+    measured_on: str
+
+    def threshold_at(self, true_positive_rate: float) -> float:
+        """The highest stored threshold that reaches that true-positive rate (0..1)."""
+        for threshold, reached in zip(self.thresholds, self.true_positive_rate, strict=True):
+            if reached >= true_positive_rate:
+                return threshold
+        return self.thresholds[-1]
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """The metadata of a weights file."""
+
+    architecture: str
+    classes: list[str]
+    palette: list[list[int]]
+    """RGB of each class."""
+    normalisation: str
+    inference_width: int
+    """Pixels; the width at which these weights work best. 0 = native."""
+    threshold: float
+    """Default threshold on the hybrid score, in nats."""
+    calibration: dict[str, Calibration] = field(default_factory=dict)
+    """By name of the score."""
+    training_data: str = ""
+    licence: str = ""
+    recipe: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+def save_weights(path: Path, model: nn.Module, info: WeightsInfo, half: bool = True) -> None:
+    """Writes `model` and `info` atomically: a killed process leaves the old file or the new one, never a part."""
+    tensors = {
+        name: (value.half() if half and value.is_floating_point() else value).cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
+    digest = content_hash(tensors)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    save_file(tensors, temporary, {"format": FORMAT, "sha256": digest, "info": json.dumps(asdict(info))})
+    os.replace(temporary, path)
+
+
+def read_info(path: Path) -> WeightsInfo:
+    """The metadata alone, without the tensors.
+
+    Raises:
+        SetupError: no such file, not safetensors, or not written by this project.
+    """
+    return _open(path)[0]
+
+
+def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:
+    """The network in evaluation mode, on the CPU, and its metadata.
+
+    Raises:
+        SetupError: missing, truncated or altered file, or tensors that do not fit the named architecture.
+    """
+    info, digest, tensors = _open(path)
+    if content_hash(tensors) != digest:
+        raise SetupError(f"weights file {path} was altered: its tensors do not match the stored hash; copy it anew")
+    model = build_model(info.architecture, len(info.classes))
+    expected = model.state_dict()
+    wrong = [name for name in expected if name not in tensors or tensors[name].shape != expected[name].shape]
+    wrong += [name for name in tensors if name not in expected]
+    if wrong:
+        raise SetupError(
+            f"weights file {path} does not fit architecture '{info.architecture}': {len(wrong)} tensors differ, "
+            f"the first is '{wrong[0]}'; use the weights with the architecture they were trained for"
+        )
+    model.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()})
+    return model.eval(), info
+
+
+def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 over names, shapes, dtypes and bytes of all tensors, in order of name."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _open(path: Path) -> tuple[WeightsInfo, str, dict[str, torch.Tensor]]:
+    if not path.is_file():
+        raise SetupError(f"weights file {path} does not exist; give an existing .safetensors file, or none for ours")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise SetupError(
+            f"weights file {path} cannot be read as safetensors ({error}); it is truncated, altered or of another "
+            "format; copy it anew, or convert pickled checkpoints first"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise SetupError(
+            f"weights file {path} has no {FORMAT} metadata; only files written by `densehybrid train` carry the "
+            "classes and the threshold that the node needs"
+        )
+    return _info_from_json(path, metadata.get("info", "")), metadata.get("sha256", ""), tensors
+
+
+def _info_from_json(path: Path, text: str) -> WeightsInfo:
+    try:
+        fields = json.loads(text)
+        fields["calibration"] = {name: Calibration(**curve) for name, curve in fields["calibration"].items()}
+        return WeightsInfo(**fields)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SetupError(f"weights file {path} has unreadable metadata ({error}); copy it anew") from error

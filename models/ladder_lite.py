@@ -1,0 +1,47 @@
+"""`ladder_lite0`: the ladder decoder over EfficientNet-Lite0, the default for CPUs and edge devices."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from densehybrid_ros.models.blocks import LadderStep, SpatialPyramidPooling
+from densehybrid_ros.models.efficientnet_lite import CHANNELS, SKIP_CHANNELS, EfficientNetLite0Trunk
+from densehybrid_ros.models.hybrid_head import class_head, dataset_head
+
+WIDTHS = (128, 128, 96, 96)
+"""Channels after the pyramid pooling and after the rungs at strides 16, 8 and 4."""
+
+
+class LadderLite0(nn.Module):
+    """EfficientNet-Lite0, spatial pyramid pooling, three rungs, class head and dataset head."""
+
+    stride = 4
+    normalisation = "inside the model: ImageNet mean and standard deviation; RGB in [0, 1]"
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+        self.backbone = EfficientNetLite0Trunk()
+        self.spp = SpatialPyramidPooling(CHANNELS, bottleneck=128, level=32, channels_out=WIDTHS[0])
+        self.upsample = nn.ModuleList(
+            LadderStep(wide, skip, narrow)
+            for wide, skip, narrow in zip(WIDTHS, reversed(SKIP_CHANNELS), WIDTHS[1:], strict=False)
+        )
+        self.logits = class_head(WIDTHS[-1], classes)
+        self.logits_ood = dataset_head(WIDTHS[-1])
+
+    def trunk_parameters(self) -> list[nn.Parameter]:
+        """The pre-trained part, which recipes train with a smaller learning rate."""
+        return list(self.backbone.parameters())
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, H, W) RGB in [0, 1] → logits (B, K, H/4, W/4) and dataset logits (B, 2, H/4, W/4)."""
+        features, skips = self.backbone((images - self.mean) / self.deviation)
+        features = self.spp(features)
+        for step, skip in zip(self.upsample, reversed(skips), strict=True):
+            features = step(features, skip)
+        return self.logits(features), self.logits_ood(features)
