@@ -38,6 +38,10 @@ class LadderLite0(nn.Module):
         """The pre-trained part, which recipes train with a smaller learning rate."""
         return list(self.backbone.parameters())
 
+    def early_layers(self) -> list[nn.Module]:
+        """The part that a recipe may keep as pre-trained."""
+        return self.backbone.early_layers()
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) RGB in [0, 1] → logits (B, K, H/4, W/4) and dataset logits (B, 2, H/4, W/4)."""
         features, skips = self.backbone((images - self.mean) / self.deviation)

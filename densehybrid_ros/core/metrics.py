@@ -78,9 +78,10 @@ def area_under_roc(points: OperatingPoints) -> float:
 
 
 def fpr_at_tpr(points: OperatingPoints, tpr: float = 0.95, convention: FprConvention = "at_least") -> float:
-    """False-positive rate where the true-positive rate first is ≥ `tpr` ("at_least"), > `tpr` ("strict", as the
+    """False-positive rate at a true-positive rate of `tpr`.
 
-    released code of the paper has it), or comes nearest to it ("nearest").
+    Where the true-positive rate first is ≥ `tpr` ("at_least"), first is > `tpr` ("strict", as in the released code of
+    the paper), or comes nearest to it ("nearest").
     """
     rates = points.true_positive_rate
     if convention == "nearest":
@@ -103,6 +104,10 @@ class RankingPool:
         labelled = truth != IGNORE
         self._scores.append(score[labelled])
         self._anomalous.append(truth[labelled] == self.classes)
+
+    def has_both_kinds(self) -> bool:
+        """Whether anomalous and inlier pixels were added, so that a ranking is defined."""
+        return any(mask.any() for mask in self._anomalous) and not all(mask.all() for mask in self._anomalous)
 
     def points(self) -> OperatingPoints:
         """Operating points over all pixels so far; ValueError where one of the kinds is absent."""

@@ -1,0 +1,1 @@
+"""Training, evaluation and data sets. Imports the core and the models; the node never imports this package."""

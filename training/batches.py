@@ -1,0 +1,129 @@
+"""Mixed-content batches, a pure function of (recipe, step): any step can be drawn anew, so a resumed run sees the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.training.datasets import labelled_set
+from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.geometry import jittered_crop
+from densehybrid_ros.training.negatives import (
+    NegativeSet,
+    inlier_cutout,
+    made_cutout,
+    natural_cutout,
+    released_patch,
+)
+from densehybrid_ros.training.pasting import paste_as_released, paste_naturally, random_placement
+from densehybrid_ros.training.photometric import photometric_change
+from densehybrid_ros.training.recipe import Recipe
+from densehybrid_ros.training.sample import Sample, sample_from_truth
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""images (B, 3, H, W) uint8, labels (B, H, W) uint8, dataset labels (B, H, W) uint8."""
+
+
+class Batches(Dataset[Batch]):
+    """Item i is the batch of step i."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.sets = [labelled_set(source.name, Path(source.root), source.split) for source in recipe.train]
+        shares = np.array([source.weight for source in recipe.train])
+        self.shares = shares / shares.sum()
+        self.classes = self.sets[0].classes
+        if any(each.classes != self.classes for each in self.sets):
+            raise SetupError("the train sets have different classes; mix only sets with one taxonomy")
+        self.rare = class_mask(recipe.rare_classes, self.classes)
+        self.ground = class_mask(recipe.ground_classes, self.classes)
+        pasting = recipe.pasting
+        self.negatives = NegativeSet(Path(pasting.root), pasting.split) if pasting.root else None
+
+    def __len__(self) -> int:
+        return self.recipe.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        samples = [
+            self.sample(np.random.default_rng([self.recipe.seed, step, index])) for index in range(self.recipe.batch)
+        ]
+        images = np.stack([sample.image.transpose(2, 0, 1) for sample in samples])
+        labels = np.stack([sample.labels for sample in samples])
+        dataset_labels = np.stack([sample.dataset_labels for sample in samples])
+        return torch.from_numpy(images), torch.from_numpy(labels), torch.from_numpy(dataset_labels)
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """One finished crop: jittered, pasted into, photometrically changed."""
+        recipe = self.recipe
+        image, truth = self._crop(rng, self.rare)
+        sample = sample_from_truth(image, truth, len(self.classes))
+        if rng.random() < recipe.pasting.inlier_probability:
+            for _ in range(int(rng.integers(1, recipe.pasting.max_inliers + 1))):
+                sample = self._with_inlier(sample, rng)
+        if self.negatives is not None and rng.random() < recipe.pasting.negative_probability:
+            sample = self._with_negatives(sample, self.negatives, rng)
+        return Sample(
+            photometric_change(sample.image, rng, recipe.photometric), sample.labels, sample.dataset_labels
+        )
+
+    def _draw(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        source: LabelledSet = self.sets[int(rng.choice(len(self.sets), p=self.shares))]
+        return source.read(int(rng.integers(len(source))))
+
+    def _crop(
+        self, rng: np.random.Generator, rare: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        image, truth = self._draw(rng)
+        # scales are relative to a picture of CamVid's height, so that sets of other sizes mix
+        relative = 360 / truth.shape[0]
+        low, high = self.recipe.scale
+        size = (self.recipe.crop[0], self.recipe.crop[1])
+        return jittered_crop(image, truth, size, (low * relative, high * relative), rng, rare)
+
+    def _with_inlier(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        image, truth = self._draw(rng)
+        cutout = inlier_cutout(image, truth, len(self.classes), rng)
+        if cutout is None:
+            return sample
+        return paste_naturally(sample, cutout, random_placement(sample, self.ground, rng), rng)
+
+    def _with_negatives(self, sample: Sample, negatives: NegativeSet, rng: np.random.Generator) -> Sample:
+        pasting = self.recipe.pasting
+        if pasting.style == "released":
+            return paste_as_released(sample, released_patch(negatives, rng), rng)
+        for _ in range(int(rng.integers(1, pasting.max_negatives + 1))):
+            make = made_cutout if rng.random() < pasting.made_share else natural_cutout
+            placement = random_placement(sample, self.ground, rng)
+            sample = paste_naturally(sample, make(negatives, rng), placement, rng)
+        return sample
+
+
+def class_mask(names: list[str], classes: list[str]) -> NDArray[np.bool_]:
+    """(256,) True at the ids of those classes.
+
+    Raises:
+        SetupError: a name that is no class.
+    """
+    mask = np.zeros(256, bool)
+    for name in names:
+        if name not in classes:
+            raise SetupError(f"class '{name}' is unknown; the data set has {', '.join(classes)}")
+        mask[classes.index(name)] = True
+    return mask
+
+
+def class_weights(sets: list[LabelledSet], exponent: float, pictures: int = 60) -> NDArray[np.float32]:
+    """(K,) frequency^−exponent with mean 1, from an even choice of pictures of the first set."""
+    source = sets[0]
+    counts = np.zeros(256, np.int64)
+    for index in np.linspace(0, len(source) - 1, min(pictures, len(source))).astype(int):
+        counts += np.bincount(source.read(int(index))[1].ravel(), minlength=256)
+    frequency = np.maximum(counts[: len(source.classes)], 1) / counts[: len(source.classes)].sum()
+    weights = frequency**-exponent
+    return (weights / weights.mean()).astype(np.float32)

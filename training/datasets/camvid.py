@@ -1,0 +1,37 @@
+"""CamVid with 11 classes, and CamVid-OOD: the same ids plus 12 = anomaly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table, pair_files
+
+CLASSES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
+# the CamVid authors' colours, bicyclist brightened to differ from building at night
+PALETTE = [
+    [128, 180, 220],
+    [150, 75, 60],
+    [192, 192, 128],
+    [128, 64, 128],
+    [200, 90, 180],
+    [90, 140, 30],
+    [220, 190, 60],
+    [110, 110, 160],
+    [40, 60, 190],
+    [230, 130, 40],
+    [0, 150, 160],
+]
+VOID_ID, ANOMALY_ID = 11, 12
+UNKNOWN = len(CLASSES)
+TABLE = label_table({**{index: index for index in range(len(CLASSES))}, ANOMALY_ID: UNKNOWN})
+
+
+def camvid(root: Path, split: str) -> LabelledSet:
+    """`images/{split}/*.jpg|png` with `labels/{split}/*.png`; also what `densehybrid render-roadworld` writes."""
+    pairs = pair_files(root / "images" / split, root / "labels" / split)
+    return LabelledSet(f"camvid/{split}", pairs, TABLE, CLASSES, PALETTE)
+
+
+def camvid_ood(root: Path, split: str = "") -> LabelledSet:
+    """`images/*.jpg` with `labels/*.png`; anomalies have id 12."""
+    return LabelledSet("camvid-ood", pair_files(root / "images", root / "labels"), TABLE, CLASSES, PALETTE)

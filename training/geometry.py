@@ -1,0 +1,66 @@
+"""Jittered crops: scale, place and mirror, drawn once and applied to picture and labels alike."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from densehybrid_ros.core.postprocess import IGNORE
+
+
+def jittered_crop(
+    image: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
+    size: tuple[int, int],
+    scale: tuple[float, float],
+    rng: np.random.Generator,
+    rare: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A crop of `size` (h, w) at a log-uniform scale, mirrored with p = 0.5; what lies outside is 255 = ignore.
+
+    Args:
+        rare: (256,) ids; with p = 0.5 the crop is centred on a pixel of one of them, so that thin and rare classes
+            are seen often enough.
+    """
+    factor = float(np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]))))
+    stretch = float(np.exp(rng.uniform(-0.1, 0.1)))
+    height, width = truth.shape
+    crop_height, crop_width = size[0] / factor / stretch, size[1] / factor * stretch
+    centre_y, centre_x = _centre(truth, rare, rng)
+    top = np.clip(centre_y - crop_height / 2, min(0.0, height - crop_height), max(0.0, height - crop_height))
+    left = np.clip(centre_x - crop_width / 2, min(0.0, width - crop_width), max(0.0, width - crop_width))
+    if crop_height > height:
+        top = -rng.uniform(0, crop_height - height)
+    if crop_width > width:
+        left = -rng.uniform(0, crop_width - width)
+    mirror = rng.random() < 0.5
+    matrix = _crop_matrix(top, left, crop_height / size[0], crop_width / size[1], size[1] if mirror else 0)
+    reading = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    if factor < 0.8:
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 / factor).astype(np.uint8, copy=False)
+    output = (size[1], size[0])
+    cropped = cv2.warpAffine(image, matrix, output, flags=reading, borderMode=cv2.BORDER_REFLECT_101)
+    labels = cv2.warpAffine(
+        truth, matrix, output, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=(IGNORE,)
+    )
+    return cropped.astype(np.uint8, copy=False), labels.astype(np.uint8, copy=False)
+
+
+def _centre(
+    truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.random.Generator
+) -> tuple[float, float]:
+    if rare is not None and rng.random() < 0.5:
+        candidates = np.flatnonzero(rare[truth])
+        if candidates.size:
+            row, column = divmod(int(rng.choice(candidates)), truth.shape[1])
+            return row + rng.uniform(-60, 60), column + rng.uniform(-60, 60)
+    return rng.uniform(0, truth.shape[0]), rng.uniform(0, truth.shape[1])
+
+
+def _crop_matrix(top: float, left: float, step_y: float, step_x: float, mirror_width: int) -> NDArray[np.float32]:
+    """2×3 matrix from crop pixel to source pixel, pixel centres at .5; `mirror_width` > 0 mirrors."""
+    sign = -1.0 if mirror_width else 1.0
+    start = left + mirror_width * step_x if mirror_width else left
+    shift_x = start + sign * 0.5 * step_x - 0.5
+    return np.array([[sign * step_x, 0, shift_x], [0, step_y, top + 0.5 * step_y - 0.5]], np.float32)

@@ -1,0 +1,101 @@
+"""The hybrid loss on mixed-content batches: L = L_cls + β_d·L_d + β_x·L_x."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from densehybrid_ros.core.postprocess import IGNORE
+
+INLIER, OUTLIER = 0, 1
+
+
+@dataclass(frozen=True)
+class HybridLossWeights:
+    """How the three terms are weighted, and whether L_x is bounded."""
+
+    dataset: float = 0.3
+    """β_d, weight of the dataset posterior's NLL."""
+    likelihood: float = 0.03
+    """β_x, weight of the likelihood term."""
+    bounded: bool = False
+    """False: mean LSE over negatives (eq. 14), unbounded below. True: logistic in LSE on both sides (see `likelihood_loss`)."""
+    outlier: float = 1.0
+    """Weight of one pasted pixel against one inlier pixel in L_d."""
+    as_released: bool = False
+    """Void counted as inlier in L_d, and nan where a batch holds no negative, as in the authors' released code."""
+
+
+@dataclass(frozen=True)
+class HybridLoss:
+    """The terms, unweighted, and their weighted sum `total`; all scalars, in nats."""
+
+    total: Tensor
+    closed_set: Tensor
+    dataset: Tensor
+    likelihood: Tensor
+
+
+def hybrid_loss(
+    logits: Tensor,
+    dataset_logits: Tensor,
+    labels: Tensor,
+    dataset_labels: Tensor,
+    weights: HybridLossWeights,
+    class_weights: Tensor | None = None,
+) -> HybridLoss:
+    """The loss of one batch (DenseHybrid, eq. 14–17).
+
+    Args:
+        logits: (B, K, H, W).
+        dataset_logits: (B, 2, H, W).
+        labels: (B, H, W) int64, 0..K−1, 255 = ignore; 255 on pasted negatives.
+        dataset_labels: (B, H, W) int64, 0 = inlier, 1 = outlier, 255 = ignore.
+        class_weights: (K,) weights of the classes in the cross-entropy.
+    """
+    if weights.as_released:
+        dataset_labels = torch.where(dataset_labels == IGNORE, INLIER, dataset_labels)
+    closed_set = closed_set_loss(logits, labels, class_weights)
+    dataset = dataset_loss(dataset_logits, dataset_labels, weights.outlier)
+    likelihood = likelihood_loss(logits, dataset_labels, weights)
+    total = closed_set + weights.dataset * dataset + weights.likelihood * likelihood
+    return HybridLoss(total, closed_set, dataset, likelihood)
+
+
+def closed_set_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy over labelled inlier pixels; exactly 0 where there are none."""
+    per_pixel = F.cross_entropy(logits, labels, class_weights, ignore_index=IGNORE, reduction="none")
+    return mean_over(per_pixel, labels != IGNORE)
+
+
+def dataset_loss(dataset_logits: Tensor, dataset_labels: Tensor, outlier_weight: float = 1.0) -> Tensor:
+    """NLL of the dataset posterior over inliers and negatives; exactly 0 where there are neither."""
+    weights = torch.tensor([1.0, outlier_weight], device=dataset_logits.device)
+    per_pixel = F.cross_entropy(dataset_logits, dataset_labels, weights, ignore_index=IGNORE, reduction="none")
+    return mean_over(per_pixel, dataset_labels != IGNORE)
+
+
+def likelihood_loss(logits: Tensor, dataset_labels: Tensor, weights: HybridLossWeights) -> Tensor:
+    """ln p̂ pushed down on negatives.
+
+    Plain (eq. 14): mean LSE over negatives. It has no lower bound, and with more than a tiny learning rate it runs
+    away and drowns the posterior. Bounded: softplus(LSE) over negatives plus softplus(−LSE) over inliers, each as a
+    mean over its own pixels, which fixes the origin of ln p̂ between the two and keeps both parts of the hybrid score
+    on one scale.
+    """
+    log_likelihood = logits.logsumexp(1)
+    negatives = dataset_labels == OUTLIER
+    if weights.as_released:
+        return log_likelihood[negatives].mean()
+    if not weights.bounded:
+        return mean_over(log_likelihood, negatives)
+    inliers = dataset_labels == INLIER
+    return mean_over(F.softplus(log_likelihood), negatives) + mean_over(F.softplus(-log_likelihood), inliers)
+
+
+def mean_over(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the masked values; 0 with a gradient of 0 for an empty mask."""
+    return (values * mask).sum() / mask.sum().clamp(min=1)

@@ -1,0 +1,66 @@
+"""Checkpoints of a run: written atomically, read back without executing anything, exact to the step."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from densehybrid_ros.core.errors import SetupError
+
+
+@dataclass
+class RunState:
+    """Everything that changes during training. Batches are a function of the step, so no sampler state is needed."""
+
+    model: nn.Module
+    average: nn.Module
+    """The averaged weights; the model itself where no averaging is used."""
+    optimizer: Optimizer
+    step: int = 0
+    """Steps done."""
+
+
+def save_state(path: Path, state: RunState) -> None:
+    """Writes beside the target and renames: a killed process leaves a whole checkpoint."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        torch.save(
+            {
+                "model": state.model.state_dict(),
+                "average": state.average.state_dict(),
+                "optimizer": state.optimizer.state_dict(),
+                "step": state.step,
+                "random": torch.get_rng_state(),
+            },
+            file,
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def resume_state(path: Path, state: RunState) -> None:
+    """Loads a checkpoint into `state`, in place.
+
+    Raises:
+        SetupError: unreadable, or from a run of another recipe.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state.model.load_state_dict(content["model"])
+        state.average.load_state_dict(content["average"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        state.step = content["step"]
+        torch.set_rng_state(content["random"])
+    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise SetupError(
+            f"checkpoint {path} does not continue this run ({reason}); remove the run folder or give another --out"
+        ) from error

@@ -1,0 +1,66 @@
+"""Evaluation of one network on labelled sets: every score's AP, AUROC, FPR95, and the closed-set mean IoU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from densehybrid_ros.core.metrics import ConfusionMatrix, OperatingPoints, Ranking, RankingPool
+from densehybrid_ros.core.postprocess import upsample
+from densehybrid_ros.core.scores import SCORES, score_named
+from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.training.datasets.pairs import LabelledSet
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures in 0..1 over all pixels of the set, void ignored."""
+
+    rankings: dict[str, Ranking]
+    """By score; empty where the set holds no anomalies."""
+    points: dict[str, OperatingPoints]
+    mean_iou: float
+    class_iou: dict[str, float]
+    score_parts: dict[str, float]
+    """Mean of ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score."""
+
+
+def evaluate(
+    segmenter: Segmenter,
+    dataset: LabelledSet,
+    scores: Sequence[str] = tuple(SCORES),
+    stride: int = 1,
+    progress: bool = True,
+) -> Evaluation:
+    """Runs the network over every `stride`-th picture at the size of its labels."""
+    pools = {name: RankingPool(segmenter.classes) for name in scores}
+    confusion = ConfusionMatrix(segmenter.classes)
+    parts: dict[str, list[float]] = {}
+    indices: Iterable[int] = range(0, len(dataset), stride)
+    for index in tqdm(indices, desc=f"evaluate {dataset.name}", unit="picture", disable=not progress, leave=False):
+        image, truth = dataset.read(index)
+        logits, dataset_logits = (upsample(part, truth.shape) for part in segmenter.logits(image))
+        confusion.add(logits.argmax(1)[0].byte().cpu().numpy(), truth)
+        for name, pool in pools.items():
+            pool.add(score_named(name)(logits, dataset_logits)[0].cpu().numpy(), truth)
+        for part in ("likelihood", "posterior"):
+            values = score_named(part)(logits, dataset_logits)[0].cpu().numpy()
+            for kind, mask in (("inlier", truth < segmenter.classes), ("anomaly", truth == segmenter.classes)):
+                if mask.any():
+                    parts.setdefault(f"{part}_{kind}", []).append(float(values[mask].mean()))
+    points = _points(pools)
+    return Evaluation(
+        rankings={name: pools[name].result() for name in points},
+        points=points,
+        mean_iou=confusion.mean_iou(),
+        class_iou=dict(zip(segmenter.info.classes, confusion.iou().tolist(), strict=True)),
+        score_parts={name: float(np.mean(values)) for name, values in parts.items()},
+    )
+
+
+def _points(pools: dict[str, RankingPool]) -> dict[str, OperatingPoints]:
+    """Operating points of each pool that holds both kinds of pixels."""
+    return {name: pool.points() for name, pool in pools.items() if pool.has_both_kinds()}
