@@ -12,7 +12,7 @@ from densehybrid_ros.core.metrics import ConfusionMatrix, OperatingPoints, Ranki
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.datasets.pairs import LabelledSource
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Evaluation:
 
 def evaluate(
     segmenter: Segmenter,
-    dataset: LabelledSet,
+    dataset: LabelledSource,
     scores: Sequence[str] = tuple(SCORES),
     stride: int = 1,
     progress: bool = True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -13,6 +14,19 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import IGNORE
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+
+class LabelledSource(Protocol):
+    """What evaluation needs of a data set; files or not."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def classes(self) -> list[str]: ...
+    def __len__(self) -> int: ...
+    def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """RGB (H, W, 3) uint8 and open-set labels (H, W) uint8."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,7 @@
+"""Procedural road scenes with exact truth, in the CamVid taxonomy. NumPy and OpenCV only; no assets."""
+
+from densehybrid_ros.roadworld.camera import StereoCamera
+from densehybrid_ros.roadworld.labels import CLASSES
+from densehybrid_ros.roadworld.world import Frame, Roadworld
+
+__all__ = ["CLASSES", "Frame", "Roadworld", "StereoCamera"]
