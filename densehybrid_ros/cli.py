@@ -1,0 +1,37 @@
+"""The command `densehybrid`: one word per task."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from densehybrid_ros.core.errors import SetupError
+
+COMMANDS = {
+    "train": "train or fine-tune a network by a recipe",
+    "evaluate": "AP, FPR95, AUROC of every score and the mean IoU on a data set",
+    "export": "calibrate thresholds and write a weights file for the node",
+    "render_roadworld": "write Roadworld frames in the CamVid layout",
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs `densehybrid COMMAND …`; a SetupError is one line on stderr and status 2."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("densehybrid COMMAND [-h] …\n")
+        print("\n".join(f"  {name.replace('_', '-'):<18} {text}" for name, text in COMMANDS.items()))
+        return
+    command = arguments[0].replace("-", "_")
+    try:
+        if command not in COMMANDS:
+            choices = ", ".join(name.replace("_", "-") for name in COMMANDS)
+            raise SetupError(f"command '{arguments[0]}' is unknown; choose one of {choices}")
+        import_module(f"densehybrid_ros.training.{command}").main(arguments[1:])
+    except SetupError as error:
+        print(f"densehybrid: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

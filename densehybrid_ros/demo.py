@@ -1,0 +1,149 @@
+"""./demo.sh [--input PATH] [--frames N] [--out DIR]: player, segmenter and recorder as three processes over DDS.
+
+Leaves DIR (default demo_output) with overlays, a video and summary.json. By default the player waits for the answer
+to each frame, so that every frame is segmented however slow the machine is; with --rate it plays like a camera, and
+frames that the node cannot keep up with are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.playback.sources import open_source
+from densehybrid_ros.playback.summary import summary_table
+
+ROADWORLD_FRAMES, MOST_FRAMES = 40, 200
+"""Frames of the default drive, and the most of any other input where --frames is not given."""
+DDS_PROFILE = Path(__file__).resolve().parents[1] / "config" / "fastdds_large_images.xml"
+GRACE = 2.0
+"""s for the last answers to arrive."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="./demo.sh", description=__doc__)
+    parser.add_argument("--input", default="roadworld", help="folder of pictures, video, rosbag2, or roadworld[:SEED]")
+    parser.add_argument("--frames", type=int, help="play at most so many")
+    parser.add_argument("--out", type=Path, default=Path("demo_output"))
+    parser.add_argument("--rate", type=float, default=0.0, help="Hz; play like a camera instead of waiting for answers")
+    parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
+    arguments = parser.parse_args(argv)
+    try:
+        summary = run_demo(arguments.input, arguments.frames, arguments.out, arguments.rate, arguments.weights)
+    except SetupError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print(f"\n{summary_table(summary)}\n")
+    print(f"overlays   {arguments.out / 'overlays'}\nvideo      {arguments.out / 'overlay.mp4'}")
+    print(f"summary    {arguments.out / 'summary.json'}")
+
+
+def run_demo(name: str, frames: int | None, out: Path, rate: float, weights: str) -> dict[str, object]:
+    """Plays `name` through the node and returns the summary.
+
+    Raises:
+        SetupError: unusable input, or one of the processes failed.
+    """
+    if frames is not None and frames < 1:
+        raise SetupError(f"--frames is {frames}; give at least 1")
+    source = open_source(name, lambda text: None)
+    if frames is None:
+        frames = ROADWORLD_FRAMES if name.startswith("roadworld") else MOST_FRAMES
+    _clear(out)
+    print(f"playing {source.description}, at most {frames} frames")
+    player = ["input:=" + name, f"frames:={frames}", "wait_for_subscribers:=2", f"rate:={rate}"]
+    if not rate:
+        player.append("lockstep:=densehybrid/open_set/image_raw")
+    environment = isolated_environment()
+    with contextlib.ExitStack() as stack:
+        recorder = stack.enter_context(_node("recorder", [f"out:={out}"], environment))
+        segmenter = stack.enter_context(_node("segmenter", [f"model_path:={weights}"] if weights else [], environment))
+        playing = stack.enter_context(_node("player", player, environment))
+        _wait(playing, others=(segmenter, recorder))
+        time.sleep(GRACE)
+        _stop(recorder)
+        if recorder.returncode != 0:
+            raise SetupError(f"the recorder ended with status {recorder.returncode}; its message stands above")
+    summary = json.loads((out / "summary.json").read_text())
+    if summary["frames_out"] == 0:
+        raise SetupError("not one frame was answered; the node's message stands above")
+    return summary
+
+
+def isolated_environment() -> dict[str, str]:
+    """Own DDS domain, this machine only, so that a demo neither hears nor disturbs other nodes."""
+    environment = dict(os.environ)
+    environment.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, 100)))
+    environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    if DDS_PROFILE.is_file():
+        environment.setdefault(_profile_variable(), str(DDS_PROFILE))
+    return environment
+
+
+def _profile_variable() -> str:
+    """Fast DDS 3 (from Kilted on) renamed it, and Jazzy's release does not know the new name."""
+    try:
+        old = version("ros-rclpy").startswith("7.")
+    except PackageNotFoundError:
+        old = os.environ.get("ROS_DISTRO") == "jazzy"
+    return "FASTRTPS_DEFAULT_PROFILES_FILE" if old else "FASTDDS_DEFAULT_PROFILES_FILE"
+
+
+def _clear(out: Path) -> None:
+    """Removes what an earlier demo left, and nothing else."""
+    for name in ("overlay.mp4", "summary.json"):
+        (out / name).unlink(missing_ok=True)
+    if (out / "overlays").is_dir():
+        shutil.rmtree(out / "overlays")
+
+
+@contextlib.contextmanager
+def _node(name: str, parameters: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A node as a process of its own, stopped at the end whatever happens."""
+    command = [sys.executable, "-m", f"densehybrid_ros.nodes.{name}", "--ros-args", "--log-level", "warn"]
+    for parameter in parameters:
+        command += ["-p", parameter]
+    process = subprocess.Popen(command, env=environment)
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _wait(playing: subprocess.Popen[bytes], others: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Until the player has ended; SetupError where it or another process failed."""
+    while playing.poll() is None:
+        for other in others:
+            if other.poll() is not None:
+                raise SetupError(f"a node ended early with status {other.returncode}; its message stands above")
+        time.sleep(0.1)
+    if playing.returncode != 0:
+        raise SetupError(f"the player ended with status {playing.returncode}; its message stands above")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()

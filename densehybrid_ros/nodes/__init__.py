@@ -1,0 +1,1 @@
+"""Thin ROS 2 nodes: read settings, load the core, convert, publish."""

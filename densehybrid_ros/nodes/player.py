@@ -1,0 +1,179 @@
+"""The node `player`: publishes a folder, video, bag or Roadworld as a camera.
+
+Topics: `image_raw`, `camera_info` where it is known, `ground_truth/image_raw` (mono8: 0..K−1, K = unknown, 255 =
+ignore) where the input has it, and `/clock` with `publish_clock`. Service `~/pause` (std_srvs/SetBool).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+
+from densehybrid_ros.convert import image_message
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.nodes.running import run_node
+from densehybrid_ros.playback.sources import PlayedFrame, open_source
+from densehybrid_ros.roadworld import StereoCamera
+
+PARAMETERS: dict[str, tuple[Any, str]] = {
+    "input": ("roadworld", "roadworld, roadworld:SEED, a folder of pictures, a video, or a rosbag2"),
+    "width": (960, "width of Roadworld's pictures, px"),
+    "height": (540, "height of Roadworld's pictures, px"),
+    "rate": (0.0, "Hz; 0 = as recorded"),
+    "frames": (0, "stop after so many; 0 = all"),
+    "loop": (False, "begin anew at the end; stamps go on rising"),
+    "start_paused": (False, "publish nothing until ~/pause is called with false"),
+    "frame_id": ("camera", "frame of the images"),
+    "publish_clock": (False, "publish the frames' time on /clock, for nodes with use_sim_time"),
+    "wait_for_subscribers": (0, "publish nothing until so many subscribe to image_raw"),
+    "lockstep": ("", "topic of mono8 answers; the next frame waits for the answer with the last frame's stamp"),
+    "lockstep_timeout": (20.0, "s to wait for an answer before going on without it"),
+}
+POLL = 0.005
+"""s between looks at what is due."""
+
+
+class PlayerNode(Node):
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        super().__init__("player")
+        values = {
+            name: self.declare_parameter(name, default, ParameterDescriptor(description=text, dynamic_typing=True)).value
+            for name, (default, text) in PARAMETERS.items()
+        }
+        self._values = values
+        if values["rate"] < 0 or values["frames"] < 0:
+            raise SetupError(f"rate and frames must not be negative, but are {values['rate']} and {values['frames']}")
+        self._source = open_source(values["input"], self.get_logger().warning, (values["width"], values["height"]))
+        quality = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
+        self._images = self.create_publisher(Image, "image_raw", quality)
+        self._camera_infos = self.create_publisher(CameraInfo, "camera_info", quality)
+        self._truths = self.create_publisher(Image, "ground_truth/image_raw", quality)
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10) if values["publish_clock"] else None
+        self.create_service(SetBool, "~/pause", self._pause)
+        if values["lockstep"]:
+            self.create_subscription(Image, values["lockstep"], self._answered, quality)
+        self._paused = bool(values["start_paused"])
+        self._frames: Iterator[PlayedFrame] = self._stream()
+        self._next: PlayedFrame | None = None
+        self._published = 0
+        self._start = time.time()
+        self._began = 0.0
+        self._waiting_for: tuple[int, int] | None = None
+        self._last_published = 0.0
+        self.finished = False
+        self.create_timer(POLL, self._poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(f"playing {self._source.description}")
+
+    def _stream(self) -> Iterator[PlayedFrame]:
+        """All frames with rising times, of one pass or of endless ones."""
+        offset, rate = 0.0, self._values["rate"]
+        number = 0
+        while True:
+            last, begun = 0.0, number
+            for frame in self._source.frames():
+                last = frame.time
+                yield replace(frame, time=number / rate if rate else offset + frame.time)
+                number += 1
+            if number == begun:
+                raise SetupError(f"{self._source.description}: not one frame can be played")
+            if not self._values["loop"]:
+                return
+            offset += last + 0.1
+
+    def _poll(self) -> None:
+        """Publishes the next frame when it is due."""
+        if self.finished or self._paused or not self._ready():
+            return
+        if self._next is None:
+            limit = self._values["frames"]
+            self._next = None if limit and self._published >= limit else next(self._frames, None)
+            if self._next is None:
+                self.finished = True
+                self.get_logger().info(f"played {self._published} frames")
+                return
+        now = time.monotonic()
+        if self._published == 0:
+            self._began = now - self._next.time
+        if self._values["lockstep"]:
+            if self._waiting_for is not None and now - self._last_published < self._values["lockstep_timeout"]:
+                return
+        elif now < self._began + self._next.time:
+            return
+        self._publish(self._next)
+        self._next = None
+        self._published += 1
+        self._last_published = now
+
+    def _ready(self) -> bool:
+        """Whether all that is waited for is there; once playing has begun it goes on."""
+        if self._published:
+            return True
+        wanted = self._values["wait_for_subscribers"]
+        if self._images.get_subscription_count() < wanted:
+            return False
+        return not self._values["lockstep"] or self.count_publishers(self._values["lockstep"]) > 0
+
+    def _publish(self, frame: PlayedFrame) -> None:
+        stamp = (Time(seconds=self._start) + Duration(seconds=frame.time)).to_msg()
+        header = Header(stamp=stamp, frame_id=self._values["frame_id"])
+        if self._clock_topic is not None:
+            self._clock_topic.publish(ClockMessage(clock=stamp))
+        if frame.truth is not None:
+            self._truths.publish(image_message(frame.truth, "mono8", header))
+        if frame.camera is not None:
+            self._camera_infos.publish(camera_info_message(frame.camera, header))
+        self._waiting_for = (stamp.sec, stamp.nanosec)
+        self._images.publish(image_message(frame.image, "rgb8", header))
+
+    def _answered(self, message: Image) -> None:
+        if (message.header.stamp.sec, message.header.stamp.nanosec) == self._waiting_for:
+            self._waiting_for = None
+
+    def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if self._paused and not request.data and self._published:
+            # the pause does not count: without this, all frames that fell due in it would come at once
+            reference = self._next.time if self._next is not None else 0.0
+            self._began = time.monotonic() - reference
+        self._paused = bool(request.data)
+        response.success, response.message = True, "paused" if self._paused else "playing"
+        return response
+
+
+def camera_info_message(camera: StereoCamera, header: Header) -> CameraInfo:
+    """CameraInfo of a rectified pinhole camera without distortion."""
+    intrinsic = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
+    projection = [camera.fx, 0.0, camera.cx, 0.0, 0.0, camera.fy, camera.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    identity = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    return CameraInfo(
+        header=header,
+        width=camera.width,
+        height=camera.height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=intrinsic,
+        r=identity,
+        p=projection,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    run_node(PlayerNode, lambda node: None, lambda node: None, lambda node: node.finished, arguments)
+
+
+if __name__ == "__main__":
+    main()

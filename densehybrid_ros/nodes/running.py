@@ -1,0 +1,64 @@
+"""Spinning until SIGINT or SIGTERM, and an end without a traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+from types import FrameType
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from densehybrid_ros.core.errors import SetupError
+
+
+AnyNode = TypeVar("AnyNode", bound=Node)
+
+
+def run_node(
+    make: Callable[[], AnyNode],
+    begin: Callable[[AnyNode], None],
+    end: Callable[[AnyNode], None],
+    finished: Callable[[AnyNode], bool] = lambda node: False,
+    arguments: list[str] | None = None,
+) -> None:
+    """Makes a node, calls `begin`, spins until a signal comes or `finished`, calls `end`, and tidies up.
+
+    The signals only set a flag: rclpy's own handlers raise KeyboardInterrupt wherever the interpreter happens to be,
+    half-way through a callback or the clean-up. A SetupError ends the process with one line and status 2.
+    """
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    node: AnyNode | None = None
+    executor = SingleThreadedExecutor()
+    problem: SetupError | None = None
+    try:
+        node = make()
+        executor.add_node(node)
+        begin(node)
+        while not stopping and not finished(node):
+            executor.spin_once(timeout_sec=0.2)
+    except SetupError as error:
+        problem = error
+    except ExternalShutdownException:
+        stopping = True
+    finally:
+        if node is not None:
+            end(node)
+            executor.shutdown()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    if problem is not None:
+        print(f"error: {problem}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""Where played frames come from: folders, videos, bags, Roadworld. Streams; knows no ROS but for reading bags."""

