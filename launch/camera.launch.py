@@ -1,11 +1,11 @@
 """One camera: ros2 launch densehybrid_ros camera.launch.py image_topic:=/cam/image_raw"""
 
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 
 ARGUMENTS = {
     "image_topic": ("image_raw", "images of the camera"),

@@ -1,4 +1,4 @@
-"""Mixed-content batches, a pure function of (recipe, step): any step can be drawn anew, so a resumed run sees the same."""
+"""Mixed-content batches, a pure function of (recipe, step), so that a resumed run sees what it would have seen."""
 
 from __future__ import annotations
 
@@ -68,9 +68,7 @@ class Batches(Dataset[Batch]):
                 sample = self._with_inlier(sample, rng)
         if self.negatives is not None and rng.random() < recipe.pasting.negative_probability:
             sample = self._with_negatives(sample, self.negatives, rng)
-        return Sample(
-            photometric_change(sample.image, rng, recipe.photometric), sample.labels, sample.dataset_labels
-        )
+        return Sample(photometric_change(sample.image, rng, recipe.photometric), sample.labels, sample.dataset_labels)
 
     def _draw(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         source: LabelledSet = self.sets[int(rng.choice(len(self.sets), p=self.shares))]

@@ -1,4 +1,4 @@
-"""densehybrid evaluate PROTOCOL --root DIR: AP, FPR95 and AUROC of every score, and the closed-set mean IoU, in percent.
+"""densehybrid evaluate PROTOCOL --root DIR: AP, FPR95 and AUROC of every score, and the mean IoU, in percent.
 
 Protocols: `camvid-ood` and `camvid` (split val) take the folder of the data set. `roadworld` takes a folder written by
 `densehybrid render-roadworld`, split val, or renders its own frames where no --root is given. All pixels of all

@@ -47,9 +47,7 @@ def jittered_crop(
     return cropped.astype(np.uint8, copy=False), labels.astype(np.uint8, copy=False)
 
 
-def _centre(
-    truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.random.Generator
-) -> tuple[float, float]:
+def _centre(truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.random.Generator) -> tuple[float, float]:
     if rare is not None and rng.random() < 0.5:
         candidates = np.flatnonzero(rare[truth])
         if candidates.size:

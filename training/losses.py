@@ -22,7 +22,7 @@ class HybridLossWeights:
     likelihood: float = 0.03
     """β_x, weight of the likelihood term."""
     bounded: bool = False
-    """False: mean LSE over negatives (eq. 14), unbounded below. True: logistic in LSE on both sides (see `likelihood_loss`)."""
+    """False: mean LSE over negatives (eq. 14), unbounded below. True: logistic in LSE, see `likelihood_loss`."""
     outlier: float = 1.0
     """Weight of one pasted pixel against one inlier pixel in L_d."""
     as_released: bool = False

@@ -1,4 +1,4 @@
-"""What is pasted: cut-outs with a soft outline, from negatives in the ADE20K layout, from made shapes and from inliers."""
+"""What is pasted: cut-outs from negatives in the ADE20K layout, of made shapes, and of inliers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def natural_cutout(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
 
 
 def made_cutout(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
-    """A made outline (box, ellipse, polygon, stick figure) filled with a piece of a negative, a plain colour or a pattern."""
+    """A made outline (box, ellipse, polygon, sticks) filled with a piece of a negative, a colour or a pattern."""
     size = 96
     mask = _made_outline(size, rng)
     kind = rng.random()
@@ -71,7 +71,9 @@ def made_cutout(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
         picture, _ = negatives.random_picture(rng)
         side = int(rng.integers(24, min(picture.shape[:2]) // 2))
         top, left = (int(rng.integers(0, extent - side)) for extent in picture.shape[:2])
-        texture = cv2.resize(picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_LINEAR)
+        texture = cv2.resize(
+            picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_LINEAR
+        )
     else:
         texture = np.tile(rng.uniform(10, 245, 3).astype(np.float32), (size, size, 1))
         if kind < 0.8:
@@ -82,7 +84,9 @@ def made_cutout(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
     return cut_out(np.clip(texture, 0, 255).astype(np.uint8), mask)
 
 
-def inlier_cutout(image: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int, rng: np.random.Generator) -> CutOut | None:
+def inlier_cutout(
+    image: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int, rng: np.random.Generator
+) -> CutOut | None:
     """A connected part of a labelled frame that keeps its class; None where the drawn class gives no fit part."""
     present = [label for label in np.unique(truth) if label < classes]
     if not present:

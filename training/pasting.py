@@ -56,7 +56,9 @@ def paste_naturally(sample: Sample, cutout: CutOut, placement: Placement, rng: n
         _darken_below(image, placement, scaled.alpha.shape, rng)
     coloured = _towards_place(scaled.image[here], image[there], alpha, rng)
     image[there] += alpha[..., None] * (coloured - image[there])
-    return _labelled(sample, image.astype(np.uint8), there, alpha, None if scaled.labels is None else scaled.labels[here])
+    return _labelled(
+        sample, image.astype(np.uint8), there, alpha, None if scaled.labels is None else scaled.labels[here]
+    )
 
 
 def paste_as_released(sample: Sample, cutout: CutOut, rng: np.random.Generator) -> Sample:

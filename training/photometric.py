@@ -91,9 +91,9 @@ def fog(image: Image, rng: np.random.Generator) -> Image:
 def tone(image: Image, rng: np.random.Generator) -> Image:
     """Exposure, contrast, gamma and white balance, by one look-up table per channel."""
     levels = np.arange(256, dtype=np.float32) / 255
-    gamma = np.exp(rng.uniform(-0.6, 0.6))
-    exposure = np.exp(rng.uniform(-0.7, 0.5))
-    contrast, pivot = np.exp(rng.uniform(-0.5, 0.4)), rng.uniform(0.3, 0.6)
+    gamma = np.exp(rng.uniform(-0.45, 0.45))
+    exposure = np.exp(rng.uniform(-0.55, 0.4))
+    contrast, pivot = np.exp(rng.uniform(-0.4, 0.3)), rng.uniform(0.3, 0.6)
     cast = 0.4 if rng.random() < 0.15 else 0.1
     table = np.empty((1, 256, 3), np.uint8)
     for channel in range(3):

@@ -1,7 +1,7 @@
 """densehybrid render-roadworld OUT: Roadworld frames as files in the CamVid layout.
 
 `images/{train,val}/*.jpg` and `labels/{train,val}/*.png` with CamVid ids, 11 = void, 12 = anomaly. Each picture is of
-another drive: other light, weather and layout. Training drives have seeds below 10,000, validation drives from there on.
+another drive: other light, weather and layout. Training drives have seeds below 10,000, validation drives above.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from densehybrid_ros.models.checkpoint import WeightsInfo, load_weights, save_we
 from densehybrid_ros.training.batches import Batch, Batches, class_weights
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.imagenet import load_imagenet_trunk
-from densehybrid_ros.training.losses import HybridLoss, hybrid_loss, closed_set_loss
+from densehybrid_ros.training.losses import HybridLoss, closed_set_loss, hybrid_loss
 from densehybrid_ros.training.recipe import Recipe, read_recipe
 from densehybrid_ros.training.run_state import RunState, resume_state, save_state
 from densehybrid_ros.training.validate import Evaluation, evaluate
@@ -183,7 +183,12 @@ def _loss_window(recipe: Recipe, step: int) -> tuple[Any, ...]:
 
 
 def _loss(
-    recipe: Recipe, logits: Tensor, dataset_logits: Tensor, labels: Tensor, dataset_labels: Tensor, balance: Tensor | None
+    recipe: Recipe,
+    logits: Tensor,
+    dataset_logits: Tensor,
+    labels: Tensor,
+    dataset_labels: Tensor,
+    balance: Tensor | None,
 ) -> HybridLoss:
     if recipe.open_set:
         return hybrid_loss(logits, dataset_logits, labels, dataset_labels, recipe.loss, balance)

@@ -21,9 +21,7 @@ def colour_map(labels: NDArray[np.uint8], palette: list[list[int]]) -> NDArray[n
     return table[labels]
 
 
-def overlay(
-    image: NDArray[np.uint8], scene: Scene, palette: list[list[int]], alpha: float = 0.45
-) -> NDArray[np.uint8]:
+def overlay(image: NDArray[np.uint8], scene: Scene, palette: list[list[int]], alpha: float = 0.45) -> NDArray[np.uint8]:
     """The picture with the open-set map over it; `alpha` is the weight of the map, 0..1.
 
     Args:

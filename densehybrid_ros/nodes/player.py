@@ -52,7 +52,9 @@ class PlayerNode(Node):
     def __init__(self) -> None:
         super().__init__("player")
         values = {
-            name: self.declare_parameter(name, default, ParameterDescriptor(description=text, dynamic_typing=True)).value
+            name: self.declare_parameter(
+                name, default, ParameterDescriptor(description=text, dynamic_typing=True)
+            ).value
             for name, (default, text) in PARAMETERS.items()
         }
         self._values = values

@@ -47,9 +47,13 @@ class RecorderNode(Node):
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        out = self.declare_parameter("out", "demo_output", ParameterDescriptor(description="folder to write into")).value
+        out = self.declare_parameter(
+            "out", "demo_output", ParameterDescriptor(description="folder to write into")
+        ).value
         classes = self.declare_parameter("classes", 11, ParameterDescriptor(description="K, the id of unknown")).value
-        segmenter = self.declare_parameter("node", "densehybrid", ParameterDescriptor(description="node to record")).value
+        segmenter = self.declare_parameter(
+            "node", "densehybrid", ParameterDescriptor(description="node to record")
+        ).value
         self._out = Path(str(out))
         self._video_path = self._out / "overlay.mp4"
         self._pending: dict[Stamp, Pending] = {}

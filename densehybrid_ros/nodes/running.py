@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from typing import TypeVar
 from types import FrameType
+from typing import TypeVar
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -14,7 +14,6 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from densehybrid_ros.core.errors import SetupError
-
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 

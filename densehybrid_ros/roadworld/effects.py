@@ -37,7 +37,7 @@ def light_up(albedo: Picture, depth: NDArray[np.float32], style: Style, seed: in
     rng = np.random.default_rng([seed, 7])
     columns = (np.arange(camera.width, dtype=np.float32) - camera.cx) / camera.fx
     rows = (np.arange(camera.height, dtype=np.float32) - camera.cy) / camera.fy
-    beam = np.exp(-((columns / rng.uniform(0.3, 0.6)) ** 2))[None] * np.exp(-((rows - 0.12) / 0.25)[:, None] ** 2)
+    beam = np.exp(-((columns / rng.uniform(0.3, 0.6)) ** 2))[None] * np.exp(-(((rows - 0.12) / 0.25)[:, None] ** 2))
     reach = np.exp(-depth / rng.uniform(12, 30)) * np.clip(depth / 4, 0.3, 1)
     warm = np.float32([1.0, rng.uniform(0.8, 0.97), rng.uniform(0.5, 0.9)]) * rng.uniform(0.6, 1.3)
     lit = lit + albedo * (beam * reach)[..., None] * warm

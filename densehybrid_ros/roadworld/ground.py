@@ -70,7 +70,9 @@ def render_ground(
     colour = _verge(style, across, along, footprint)
     pavement = _pavement(style, across, along, footprint, stretch)
     road = _asphalt(style, across, along, footprint) * gain[..., None]
-    marks = np.clip(_marks(style, across, along, footprint, stretch) + near * _read(paint, map_columns, map_rows, 0), 0, 1)
+    marks = np.clip(
+        _marks(style, across, along, footprint, stretch) + near * _read(paint, map_columns, map_rows, 0), 0, 1
+    )
     wear = np.clip(0.75 + 0.35 * _texture(1, across, along, footprint, 2.0), 0, 1) * style.mark_strength
     white = np.float32([0.85, 0.85, 0.8]) * (1 + 0.05 * _texture(2, across, along, footprint, 0.4))[..., None]
     road = road + (marks * wear)[..., None] * (white - road)
@@ -177,7 +179,7 @@ def _marks(
 
 
 def _damage_map(style: Style, seed: int, origin: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Maps of the road's brightness (patches, cracks, joints, manholes, tyre marks) and of odd paint (arrows, stop lines).
+    """Maps of the road's brightness (patches, cracks, manholes, tyre marks) and of odd paint (arrows, stop lines).
 
     Each cell draws from its own stream, and only into itself, so that the road is the same from wherever it is seen.
     """
@@ -193,7 +195,12 @@ def _damage_map(style: Style, seed: int, origin: float) -> tuple[NDArray[np.floa
 
 
 def _draw_damage(
-    gain: NDArray[np.float32], paint: NDArray[np.float32], rng: np.random.Generator, left: float, start: float, half: float
+    gain: NDArray[np.float32],
+    paint: NDArray[np.float32],
+    rng: np.random.Generator,
+    left: float,
+    start: float,
+    half: float,
 ) -> None:
     """One feature at (`left` of the centre line, `start` in the map), m; in place."""
 

@@ -38,7 +38,9 @@ class Thing:
         return max(self.start[1], self.end[1])
 
 
-def billboard(sprite: Sprite, across: float, along: float, width: float, height: float, **more: float | int | bool) -> Thing:
+def billboard(
+    sprite: Sprite, across: float, along: float, width: float, height: float, **more: float | int | bool
+) -> Thing:
     """A thing that faces the camera."""
     return Thing(sprite, (across - width / 2, along), (across + width / 2, along), height, **more)  # type: ignore[arg-type]
 
@@ -80,7 +82,9 @@ def car(rng: np.random.Generator, across: float, along: float, rear: bool, seen_
     near = billboard(traffic.car_end(rng, paint, rear, tall), across, along, width, height)
     side = traffic.car_side(rng, paint, tall)
     flank = across - width / 2 if across > seen_from else across + width / 2
-    ends = ((flank, along + length), (flank, along)) if across > seen_from else ((flank, along), (flank, along + length))
+    ends = (
+        ((flank, along + length), (flank, along)) if across > seen_from else ((flank, along), (flank, along + length))
+    )
     if rear == (across > seen_from):
         # drawn with its front to the right: mirrored where the front lies to the left
         side = Sprite(side.colour[:, ::-1].copy(), side.alpha[:, ::-1].copy(), side.label)
@@ -121,22 +125,30 @@ def _kerb(style: Style, rng: np.random.Generator, side: int, start: float) -> li
     kerb = style.road_width / 2
     town = 0.5 if style.rural else 1.0
     if rng.random() < 0.35:
-        things.append(billboard(scenery.lamp_post(rng), side * (kerb + 0.5), start + rng.uniform(0, CELL), 1.0, rng.uniform(4, 7)))
+        things.append(
+            billboard(scenery.lamp_post(rng), side * (kerb + 0.5), start + rng.uniform(0, CELL), 1.0, rng.uniform(4, 7))
+        )
     if rng.random() < 0.3:
         across, along, tall = side * (kerb + 0.6), start + rng.uniform(0, CELL), float(rng.uniform(1.6, 2.6))
         size = float(rng.uniform(0.5, 0.9))
         things.append(billboard(scenery.post(rng), across, along, 0.08, tall))
         things.append(billboard(scenery.sign(rng), across, along - 0.05, size, size, lift=tall - 0.3))
     if rng.random() < 0.2:
-        things.append(billboard(scenery.post(rng), side * (kerb + 0.3), start + rng.uniform(0, CELL), 0.14, rng.uniform(0.8, 1.1)))
+        things.append(
+            billboard(scenery.post(rng), side * (kerb + 0.3), start + rng.uniform(0, CELL), 0.14, rng.uniform(0.8, 1.1))
+        )
     for _ in range(rng.poisson(0.55 * town * style.density)):
         across = rng.uniform(0.4, max(style.pavement_width, 1.5)) + kerb
         if rng.random() < 0.12:
             across = rng.uniform(0, kerb)
         tall = float(rng.uniform(1.1, 1.9))
-        things.append(billboard(traffic.pedestrian(rng), side * across, start + rng.uniform(0, CELL), 0.42 * tall, tall))
+        things.append(
+            billboard(traffic.pedestrian(rng), side * across, start + rng.uniform(0, CELL), 0.42 * tall, tall)
+        )
     if style.road_width > 6 and rng.random() < 0.4 * town * style.density:
-        things += car(rng, side * (kerb - 1.0), start + rng.uniform(0, 8), rear=side > 0, seen_from=style.road_width / 4)
+        things += car(
+            rng, side * (kerb - 1.0), start + rng.uniform(0, 8), rear=side > 0, seen_from=style.road_width / 4
+        )
     if rng.random() < 0.1 * style.density:
         things.append(billboard(traffic.bicyclist(rng), side * (kerb - 0.7), start + rng.uniform(0, CELL), 1.35, 1.7))
     return things

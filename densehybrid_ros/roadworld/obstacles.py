@@ -52,8 +52,15 @@ def crate(rng: np.random.Generator) -> Drawn:
         sheet.polygon([(0, lid), (side, top), (1, top + 0.03), (1 - side, lid)], paint * 1.25)
         if rng.random() < 0.6:
             for slot in np.linspace(lid, bottom, int(rng.integers(3, 6)))[1:-1]:
-                sheet.polygon([(0.06, slot), (0.94 - side, slot), (0.94 - side, slot + 0.06 / stack), (0.06, slot + 0.06 / stack)],
-                              paint * 0.25)
+                sheet.polygon(
+                    [
+                        (0.06, slot),
+                        (0.94 - side, slot),
+                        (0.94 - side, slot + 0.06 / stack),
+                        (0.06, slot + 0.06 / stack),
+                    ],
+                    paint * 0.25,
+                )
     return sheet, float(rng.uniform(0.35, 0.8)), float(rng.uniform(0.25, 0.5)) * stack
 
 
@@ -111,8 +118,21 @@ def bag(rng: np.random.Generator) -> Drawn:
     """A slumped sack with a knot."""
     sheet = Sheet(112, 112)
     paint = random_colour(rng, 0.04, 0.8, 0.6)
-    sheet.polygon([(0.45, 0.12), (0.38, 0.0), (0.62, 0.02), (0.55, 0.12), (0.8, 0.35), (0.97, 0.75), (0.9, 0.98),
-                   (0.1, 0.98), (0.03, 0.72), (0.2, 0.32)], paint)
+    sheet.polygon(
+        [
+            (0.45, 0.12),
+            (0.38, 0.0),
+            (0.62, 0.02),
+            (0.55, 0.12),
+            (0.8, 0.35),
+            (0.97, 0.75),
+            (0.9, 0.98),
+            (0.1, 0.98),
+            (0.03, 0.72),
+            (0.2, 0.32),
+        ],
+        paint,
+    )
     folds = noise_patch(112, 112, rng, 3)
     sheet.colour *= np.clip(1 + 0.35 * folds, 0.3, 2)[..., None]
     return sheet, float(rng.uniform(0.35, 0.8)), float(rng.uniform(0.35, 0.8))
@@ -130,7 +150,9 @@ def ball(rng: np.random.Generator) -> Drawn:
 def cone(rng: np.random.Generator) -> Drawn:
     """A fallen or standing cone."""
     sheet = Sheet(128, 96)
-    paint = np.float32([0.85, 0.3, 0.08]) * rng.uniform(0.6, 1.1) if rng.random() < 0.7 else random_colour(rng, 0.2, 0.8, 1)
+    paint = (
+        np.float32([0.85, 0.3, 0.08]) * rng.uniform(0.6, 1.1) if rng.random() < 0.7 else random_colour(rng, 0.2, 0.8, 1)
+    )
     sheet.polygon([(0.44, 0), (0.56, 0), (0.82, 0.92), (0.18, 0.92)], paint)
     sheet.polygon([(0.37, 0.35), (0.63, 0.35), (0.7, 0.58), (0.3, 0.58)], (0.85, 0.85, 0.85), opaque=False)
     sheet.polygon([(0, 0.9), (1, 0.9), (1, 1), (0, 1)], paint * 0.6)
@@ -183,7 +205,19 @@ def shard(rng: np.random.Generator) -> Drawn:
 
 
 KINDS: tuple[Callable[[np.random.Generator], Drawn], ...] = (
-    crate, crate, boulder, tyre, plank, barrel, bag, ball, cone, animal, animal, sticks, shard,
+    crate,
+    crate,
+    boulder,
+    tyre,
+    plank,
+    barrel,
+    bag,
+    ball,
+    cone,
+    animal,
+    animal,
+    sticks,
+    shard,
 )
 
 

@@ -45,7 +45,9 @@ class Sheet:
         down = (rows / self.alpha.shape[0] - centre[1]) / radius[1]
         self.alpha[np.hypot(across, down) < 1] *= 0.12
 
-    def line(self, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Sequence[float]) -> None:
+    def line(
+        self, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Sequence[float]
+    ) -> None:
         """A thick line with round ends; thickness in 0..1 of the width."""
         width = max(1, round(thickness * self.alpha.shape[1]))
         ends = np.round(np.array([start, end]) * (self.alpha.shape[1], self.alpha.shape[0])).astype(int)
@@ -86,7 +88,9 @@ class Sheet:
             np.maximum(alpha, weight, out=alpha)
 
 
-def random_colour(rng: np.random.Generator, low: float = 0.05, high: float = 0.9, vivid: float = 0.5) -> NDArray[np.float32]:
+def random_colour(
+    rng: np.random.Generator, low: float = 0.05, high: float = 0.9, vivid: float = 0.5
+) -> NDArray[np.float32]:
     """RGB, mostly dull: `vivid` is how far the channels may lie apart."""
     level = rng.uniform(low, high)
     return np.clip(level + rng.normal(0, 0.25 * vivid, 3), 0.02, 0.95).astype(np.float32)

@@ -49,7 +49,11 @@ def hedge(rng: np.random.Generator) -> Sprite:
 def facade(rng: np.random.Generator, storeys: int) -> Sprite:
     """A house front of brick, plaster or glass with windows, doors, sills and dirt."""
     height, width = 64 * storeys, 384
-    wall = random_colour(rng, 0.3, 0.8, 0.15) if rng.random() < 0.5 else np.float32([0.5, 0.32, 0.25]) * rng.uniform(0.6, 1.3)
+    wall = (
+        random_colour(rng, 0.3, 0.8, 0.15)
+        if rng.random() < 0.5
+        else np.float32([0.5, 0.32, 0.25]) * rng.uniform(0.6, 1.3)
+    )
     colour = np.ones((height, width, 3), np.float32) * wall
     if rng.random() < 0.5:
         colour[::5] *= 0.88
@@ -155,5 +159,3 @@ def _branch(
         return
     for turn in rng.normal(0, 0.5, 3 if depth > 2 else 2):
         _branch(sheet, rng, end, angle + turn, reach * rng.uniform(0.6, 0.85), thickness * 0.65, bark, depth - 1)
-
-

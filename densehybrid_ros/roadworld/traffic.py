@@ -24,19 +24,39 @@ def car_end(rng: np.random.Generator, paint: np.ndarray, rear: bool, tall: float
     inset = 0.16 - 0.1 * tall
     for wheel in (0.08, 0.76):
         sheet.polygon([(wheel, 0.75), (wheel + 0.16, 0.75), (wheel + 0.16, 1), (wheel, 1)], RUBBER)
-    sheet.polygon([(inset, roof + 0.05), (inset + 0.05, roof), (0.95 - inset, roof), (1 - inset, roof + 0.05),
-                   (0.95, belt), (0.98, 0.6), (0.96, 0.9), (0.04, 0.9), (0.02, 0.6), (0.05, belt)], paint)
-    sheet.polygon([(inset + 0.06, roof + 0.06), (0.94 - inset, roof + 0.06), (0.88, belt), (0.12, belt)],
-                  np.float32([0.1, 0.12, 0.14]) * rng.uniform(0.6, 2.2))
-    sheet.polygon([(inset + 0.1, roof + 0.08), (0.5, roof + 0.08), (0.35, belt - 0.05), (0.16, belt - 0.05)],
-                  np.float32([0.3, 0.34, 0.38]) * rng.uniform(0.6, 1.6), opaque=False)
+    sheet.polygon(
+        [
+            (inset, roof + 0.05),
+            (inset + 0.05, roof),
+            (0.95 - inset, roof),
+            (1 - inset, roof + 0.05),
+            (0.95, belt),
+            (0.98, 0.6),
+            (0.96, 0.9),
+            (0.04, 0.9),
+            (0.02, 0.6),
+            (0.05, belt),
+        ],
+        paint,
+    )
+    sheet.polygon(
+        [(inset + 0.06, roof + 0.06), (0.94 - inset, roof + 0.06), (0.88, belt), (0.12, belt)],
+        np.float32([0.1, 0.12, 0.14]) * rng.uniform(0.6, 2.2),
+    )
+    sheet.polygon(
+        [(inset + 0.1, roof + 0.08), (0.5, roof + 0.08), (0.35, belt - 0.05), (0.16, belt - 0.05)],
+        np.float32([0.3, 0.34, 0.38]) * rng.uniform(0.6, 1.6),
+        opaque=False,
+    )
     lamp = (0.65, 0.05, 0.05) if rear else (0.85, 0.85, 0.8)
     for side in (0.06, 0.78):
         sheet.polygon([(side, 0.5), (side + 0.16, 0.5), (side + 0.16, 0.61), (side, 0.62)], lamp)
     if not rear:
         sheet.polygon([(0.3, 0.55), (0.7, 0.55), (0.68, 0.68), (0.32, 0.68)], (0.08, 0.08, 0.08))
     sheet.polygon([(0.05, 0.78), (0.95, 0.78), (0.94, 0.9), (0.06, 0.9)], paint * 0.55)
-    sheet.polygon([(0.36, 0.68), (0.64, 0.68), (0.64, 0.76), (0.36, 0.76)], (0.8, 0.78, 0.5) if rear else (0.85, 0.85, 0.85))
+    sheet.polygon(
+        [(0.36, 0.68), (0.64, 0.68), (0.64, 0.76), (0.36, 0.76)], (0.8, 0.78, 0.5) if rear else (0.85, 0.85, 0.85)
+    )
     sheet.shade(rng, 0.04, 8)
     return sheet.sprite(CAR)
 
@@ -46,11 +66,26 @@ def car_side(rng: np.random.Generator, paint: np.ndarray, tall: float) -> Sprite
     sheet = Sheet(160, 416)
     roof = 0.08
     rear_x, front_x = 0.16 - 0.12 * tall, 0.66 + 0.12 * tall
-    sheet.polygon([(0.01, 0.82), (0.01, 0.5), (0.04, 0.46), (rear_x, roof + 0.03), (rear_x + 0.06, roof),
-                   (front_x - 0.12, roof), (front_x, 0.42), (0.93, 0.5), (0.99, 0.62), (0.99, 0.82)], paint)
+    sheet.polygon(
+        [
+            (0.01, 0.82),
+            (0.01, 0.5),
+            (0.04, 0.46),
+            (rear_x, roof + 0.03),
+            (rear_x + 0.06, roof),
+            (front_x - 0.12, roof),
+            (front_x, 0.42),
+            (0.93, 0.5),
+            (0.99, 0.62),
+            (0.99, 0.82),
+        ],
+        paint,
+    )
     glass = np.float32([0.1, 0.12, 0.14]) * rng.uniform(0.6, 2.2)
     sheet.polygon([(rear_x + 0.01, 0.42), (rear_x + 0.06, roof + 0.06), (0.4, roof + 0.06), (0.4, 0.42)], glass)
-    sheet.polygon([(0.42, 0.42), (0.42, roof + 0.06), (front_x - 0.13, roof + 0.06), (front_x - 0.03, 0.42)], glass * 0.9)
+    sheet.polygon(
+        [(0.42, 0.42), (0.42, roof + 0.06), (front_x - 0.13, roof + 0.06), (front_x - 0.03, 0.42)], glass * 0.9
+    )
     sheet.line((0.41, 0.44), (0.41, 0.8), 0.004, paint * 0.5)
     sheet.line((0.03, 0.62), (0.97, 0.62), 0.004, paint * 0.7)
     for wheel in (0.2, 0.79):
@@ -77,8 +112,14 @@ def bicyclist(rng: np.random.Generator) -> Sprite:
         for wheel in (0.22, 0.78):
             sheet.ellipse((wheel, 0.8), (0.2, 0.19), RUBBER)
             sheet.hollow((wheel, 0.8), (0.17, 0.16))
-        for start, end in (((0.22, 0.8), (0.45, 0.58)), ((0.45, 0.58), (0.7, 0.55)), ((0.7, 0.5), (0.78, 0.8)),
-                           ((0.45, 0.58), (0.5, 0.82)), ((0.5, 0.82), (0.7, 0.57)), ((0.22, 0.8), (0.5, 0.82))):
+        for start, end in (
+            ((0.22, 0.8), (0.45, 0.58)),
+            ((0.45, 0.58), (0.7, 0.55)),
+            ((0.7, 0.5), (0.78, 0.8)),
+            ((0.45, 0.58), (0.5, 0.82)),
+            ((0.5, 0.82), (0.7, 0.57)),
+            ((0.22, 0.8), (0.5, 0.82)),
+        ):
             sheet.line(start, end, 0.025, frame)
         cloth, trousers = random_colour(rng, 0.1, 0.8, 1.0), random_colour(rng, 0.05, 0.4, 0.4)
         sheet.line((0.45, 0.5), (0.58, 0.68), 0.07, trousers)
@@ -95,7 +136,13 @@ def bicyclist(rng: np.random.Generator) -> Sprite:
 
 
 def _person(
-    sheet: Sheet, rng: np.random.Generator, foot: float, head: float, stride: float, centre: float = 0.5, width: float = 1.0
+    sheet: Sheet,
+    rng: np.random.Generator,
+    foot: float,
+    head: float,
+    stride: float,
+    centre: float = 0.5,
+    width: float = 1.0,
 ) -> None:
     """Head, torso, arms and legs in random clothes."""
     skin = np.float32([0.78, 0.6, 0.5]) * rng.uniform(0.35, 1.1)
@@ -111,7 +158,14 @@ def _person(
         hand = (centre + sign * width * (0.22 + 0.3 * stride), hip + 0.02)
         sheet.line((centre + sign * width * 0.17, shoulder + 0.03), hand, 0.09 * width, coat * 0.9)
     length = rng.uniform(0.0, 0.15) * tall
-    sheet.polygon([(centre - 0.2 * width, shoulder), (centre + 0.2 * width, shoulder),
-                   (centre + 0.17 * width, hip + length), (centre - 0.17 * width, hip + length)], coat)
+    sheet.polygon(
+        [
+            (centre - 0.2 * width, shoulder),
+            (centre + 0.2 * width, shoulder),
+            (centre + 0.17 * width, hip + length),
+            (centre - 0.17 * width, hip + length),
+        ],
+        coat,
+    )
     sheet.ellipse((centre, head + 0.08 * tall), (0.1 * width, 0.075 * tall), skin)
     sheet.ellipse((centre, head + 0.05 * tall), (0.105 * width, 0.055 * tall), random_colour(rng, 0.03, 0.4, 0.3))

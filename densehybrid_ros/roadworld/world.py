@@ -125,9 +125,7 @@ class Roadworld:
         lit = effects.mirror_wet(lit, wet, ground.first_row, camera)
         lit = effects.add_precipitation(lit, style, np.random.default_rng([self.seed, 9, index, view]))
         noise = np.random.default_rng([self.seed, 10, index, view])
-        return _View(
-            effects.photograph(lit, style, self.seed, noise), canvas.labels, canvas.instances, canvas.depth
-        )
+        return _View(effects.photograph(lit, style, self.seed, noise), canvas.labels, canvas.instances, canvas.depth)
 
     def _cells(self, along: float) -> range:
         return range(int(along // CELL) - 1, int((along + VIEW) // CELL) + 1)
@@ -192,7 +190,9 @@ class Roadworld:
         return soft.astype(np.float32, copy=False)
 
 
-def _tree_shadow(cast: NDArray[np.float32], base: NDArray[np.float64], reach: NDArray[np.float64], light: float) -> None:
+def _tree_shadow(
+    cast: NDArray[np.float32], base: NDArray[np.float64], reach: NDArray[np.float64], light: float
+) -> None:
     """Trunk and a crown of blots, in place; the blots come from the tree's place, so they stay from frame to frame."""
     if light == 1:
         return

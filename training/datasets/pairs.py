@@ -82,7 +82,9 @@ def pair_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
         if not folder.is_dir():
             raise SetupError(f"folder {folder} does not exist; give the folder of data sets with --data or --root")
     pairs = [
-        (path, labels / f"{path.stem}.png") for path in sorted(images.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES
+        (path, labels / f"{path.stem}.png")
+        for path in sorted(images.iterdir())
+        if path.suffix.lower() in IMAGE_SUFFIXES
     ]
     if not pairs:
         raise SetupError(f"folder {images} holds no pictures ({', '.join(IMAGE_SUFFIXES)})")

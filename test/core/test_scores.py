@@ -1,0 +1,67 @@
+"""Scores against float64 references written from the formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.core.scores import SCORES, energy, score_named
+
+RNG = np.random.default_rng(1)
+LOGITS = RNG.normal(0, 8, (2, 7, 5, 6))
+DATASET = RNG.normal(0, 8, (2, 2, 5, 6))
+
+
+def log_p_hat(s: np.ndarray) -> np.ndarray:
+    return np.log(np.exp(s).sum(1))
+
+
+def log_posterior(d: np.ndarray) -> np.ndarray:
+    return np.log(np.exp(d[:, 1]) / np.exp(d).sum(1))
+
+
+def softmax(s: np.ndarray) -> np.ndarray:
+    return np.exp(s) / np.exp(s).sum(1, keepdims=True)
+
+
+REFERENCES = {
+    "hybrid": log_posterior(DATASET) - log_p_hat(LOGITS),
+    "likelihood": -log_p_hat(LOGITS),
+    "posterior": log_posterior(DATASET),
+    "msp": -softmax(LOGITS).max(1),
+    "max_logit": -LOGITS.max(1),
+    "entropy": -(softmax(LOGITS) * np.log(softmax(LOGITS))).sum(1),
+    "energy": -log_p_hat(LOGITS),
+    "outlier_head_msp": (1 - softmax(LOGITS).max(1)) * np.exp(log_posterior(DATASET)),
+    "rejected_by_all": -np.tanh(LOGITS).sum(1),
+}
+
+
+def test_every_score_has_a_reference() -> None:
+    assert set(REFERENCES) == set(SCORES)
+
+
+@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
+def test_score_equals_its_formula(name: str, dtype: torch.dtype, tolerance: float) -> None:
+    result = SCORES[name](torch.tensor(LOGITS, dtype=dtype), torch.tensor(DATASET, dtype=dtype))
+    np.testing.assert_allclose(result.double().numpy(), REFERENCES[name], rtol=tolerance, atol=tolerance)
+
+
+def test_energy_with_a_temperature_equals_its_formula() -> None:
+    expected = -2.5 * np.log(np.exp(LOGITS / 2.5).sum(1))
+    np.testing.assert_allclose(energy(torch.tensor(LOGITS), torch.tensor(DATASET), 2.5).numpy(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_score_stays_finite_for_extreme_logits(name: str) -> None:
+    logits = torch.tensor([500.0, -500.0, 0.0]).view(1, 3, 1, 1)
+    dataset_logits = torch.tensor([400.0, -400.0]).view(1, 2, 1, 1)
+    assert torch.isfinite(SCORES[name](logits, dataset_logits)).all()
+
+
+def test_an_unknown_score_lists_the_choices() -> None:
+    with pytest.raises(SetupError, match="hybrid, likelihood"):
+        score_named("nonsense")

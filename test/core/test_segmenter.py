@@ -1,0 +1,132 @@
+"""The segmenter: shapes, sizes, thresholds and clear refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.core.postprocess import open_set_map, semantic_and_score, upsample
+from densehybrid_ros.core.scores import SCORES
+from densehybrid_ros.core.segmenter import Segmenter, nearest_multiple
+from densehybrid_ros.models.checkpoint import load_weights
+
+
+@pytest.fixture(scope="module")
+def segmenter(random_weights: Path) -> Segmenter:
+    return Segmenter.load(random_weights, device="cpu")
+
+
+@pytest.mark.parametrize("size", [(96, 160), (97, 131), (1, 1), (33, 400)])
+def test_outputs_have_the_size_of_the_image(segmenter: Segmenter, size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    scene = segmenter(image)
+    assert scene.semantic.shape == scene.score.shape == scene.open_set.shape == size
+    assert scene.semantic.dtype == scene.open_set.dtype == np.uint8
+    assert scene.score.dtype == np.float32
+    assert scene.semantic.max() < segmenter.classes
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_unknown_is_exactly_where_the_score_reaches_the_threshold(
+    segmenter: Segmenter, picture: np.ndarray, score: str
+) -> None:
+    values = segmenter(picture, score=score).score
+    threshold = float(np.median(values))
+    scene = segmenter(picture, threshold, score)
+    unknown = scene.open_set == segmenter.classes
+    np.testing.assert_array_equal(unknown, scene.score >= threshold)
+    np.testing.assert_array_equal(scene.open_set[~unknown], scene.semantic[~unknown])
+    assert 0 < unknown.mean() < 1
+
+
+def test_the_stored_threshold_is_the_default(segmenter: Segmenter, picture: np.ndarray) -> None:
+    assert segmenter(picture).threshold == 0.25
+
+
+def test_another_scores_default_threshold_has_the_same_true_positive_rate(segmenter: Segmenter) -> None:
+    # 0.25 lies between the stored 1.0 (60 %) and -2.0 (95 %): the first stored rate above is 95 %
+    assert segmenter.default_threshold("likelihood") == -20.0
+
+
+def test_a_batch_gives_what_single_images_give(segmenter: Segmenter, picture: np.ndarray) -> None:
+    other = picture[:64, :96].copy()
+    mirrored = picture[:, ::-1].copy()
+    together = segmenter.batch([picture, other, mirrored])
+    for image, scene in zip([picture, other, mirrored], together, strict=True):
+        np.testing.assert_allclose(scene.score, segmenter(image).score, atol=1e-4)
+
+
+def test_logits_are_upsampled_before_the_score() -> None:
+    torch.manual_seed(0)
+    logits, dataset_logits = torch.randn(1, 5, 4, 6), torch.randn(1, 2, 4, 6)
+    semantic, score = semantic_and_score(logits, dataset_logits, (16, 24), SCORES["hybrid"])
+    large, large_dataset = upsample(logits, (16, 24)), upsample(dataset_logits, (16, 24))
+    torch.testing.assert_close(score, large_dataset.log_softmax(1)[:, 1] - large.logsumexp(1))
+    torch.testing.assert_close(semantic, large.argmax(1).to(torch.uint8))
+
+
+def test_a_score_equal_to_the_threshold_is_unknown() -> None:
+    result = open_set_map(np.zeros((1, 3), np.uint8), np.float32([[0.9, 1.0, 1.1]]), 1.0, 11)
+    assert result.tolist() == [[0, 11, 11]]
+
+
+def test_the_inference_width_changes_the_network_input_only(random_weights: Path, picture: np.ndarray) -> None:
+    narrow = Segmenter.load(random_weights, device="cpu", inference_width=64)
+    assert narrow.logits(picture)[0].shape[-1] == 16
+    assert narrow(picture).score.shape == picture.shape[:2]
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, 32), (47, 32), (49, 64), (720, 704), (640, 640)])
+def test_sizes_are_rounded_to_the_stride(size: int, expected: int) -> None:
+    assert nearest_multiple(size) == expected
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8), [[1, 2, 3]]],
+)
+def test_what_is_no_image_is_refused(segmenter: Segmenter, image: object) -> None:
+    with pytest.raises(SetupError, match=r"image|empty"):
+        segmenter(image)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"device": "tpu9"}, "auto, cpu, cuda"),
+        ({"device": "cuda:7"}, "CUDA devices"),
+        ({"precision": "fp8"}, "fp32"),
+        ({"inference_width": -5}, "native"),
+    ],
+)
+def test_impossible_settings_name_the_choices(random_weights: Path, arguments: dict, message: str) -> None:
+    with pytest.raises(SetupError, match=message):
+        Segmenter.load(random_weights, **{"device": "cpu", **arguments})
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_cuda_in_half_precision_agrees_with_the_cpu(random_weights: Path, picture: np.ndarray) -> None:
+    on_cpu, on_gpu = Segmenter.load(random_weights, device="cpu"), Segmenter.load(random_weights, device="cuda")
+    difference = np.abs(on_cpu(picture).score - on_gpu(picture).score)
+    assert np.percentile(difference, 99) < 0.1
+
+
+def test_the_bundled_weights_load_and_find_a_made_obstacle() -> None:
+    from densehybrid_ros.models.checkpoint import BUNDLED
+    from densehybrid_ros.roadworld import Roadworld
+
+    assert BUNDLED.stat().st_size <= 12e6
+    segmenter = Segmenter.load(device="cpu")
+    assert segmenter.info.architecture == "ladder_lite0"
+    assert segmenter.info.training_data
+    assert segmenter.info.licence
+    frame = Roadworld(10_003, 480, 360).frame(0, stereo=False)
+    scene = segmenter(frame.left)
+    inlier = frame.labels != 255
+    assert (scene.semantic == frame.labels)[inlier].mean() > 0.6
+    assert replace(load_weights(BUNDLED)[1], calibration={}) == replace(segmenter.info, calibration={})

@@ -1,0 +1,87 @@
+"""Weights files: what is written is read; everything else is refused in one clear line."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.models.checkpoint import Calibration, load_weights, read_info, save_weights
+
+
+def test_what_is_saved_is_loaded(random_weights: Path, tmp_path: Path) -> None:
+    model, info = load_weights(random_weights)
+    copy = tmp_path / "copy.safetensors"
+    save_weights(copy, model, info, half=False)
+    again, info_again = load_weights(copy)
+    assert info_again == info == read_info(copy)
+    for first, second in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
+    assert not again.training
+
+
+def test_nothing_is_left_beside_the_file(random_weights: Path) -> None:
+    assert [path.name for path in random_weights.parent.iterdir()] == [random_weights.name]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"none\.safetensors does not exist"):
+        load_weights(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 1000, -100])
+def test_a_truncated_file_is_refused(random_weights: Path, tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(random_weights.read_bytes()[:keep])
+    with pytest.raises(SetupError, match=r"cut\.safetensors"):
+        load_weights(path)
+
+
+def test_one_altered_byte_is_noticed(random_weights: Path, tmp_path: Path) -> None:
+    content = bytearray(random_weights.read_bytes())
+    content[-1000] ^= 0x10
+    path = tmp_path / "altered.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(SetupError, match="altered"):
+        load_weights(path)
+
+
+def test_a_pickle_is_never_executed(tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+
+    class Harmful:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (marker,)
+
+    path = tmp_path / "model.pt"
+    path.write_bytes(pickle.dumps(Harmful()))
+    with pytest.raises(SetupError, match="safetensors"):
+        load_weights(path)
+    assert not marker.exists()
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(SetupError, match="metadata"):
+        load_weights(path)
+
+
+def test_tensors_of_another_architecture_are_refused(random_weights: Path, tmp_path: Path) -> None:
+    model, info = load_weights(random_weights)
+    path = tmp_path / "wrong.safetensors"
+    save_weights(path, torch.nn.Linear(2, 2), info)
+    with pytest.raises(SetupError, match="does not fit architecture 'ladder_lite0'"):
+        load_weights(path)
+    assert model is not None
+
+
+def test_the_threshold_for_a_rate_is_the_highest_that_reaches_it() -> None:
+    curve = Calibration([3.0, 1.0, -2.0], [0.2, 0.6, 0.95], [0.0, 0.0, 0.1], "nothing")
+    assert curve.threshold_at(0.6) == 1.0
+    assert curve.threshold_at(0.61) == -2.0
+    assert curve.threshold_at(0.99) == -2.0

@@ -1,0 +1,149 @@
+"""Sources of played frames: order, times, ground truth, and what is passed over or refused."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.core.metrics import ConfusionMatrix, RankingPool
+from densehybrid_ros.playback.sources import open_source
+from densehybrid_ros.playback.summary import summarise, summary_table
+
+
+def no_warning(text: str) -> None:
+    raise AssertionError(text)
+
+
+def make_folder(root: Path, names: list[str]) -> Path:
+    folder = root / "images"
+    folder.mkdir()
+    for number, name in enumerate(names):
+        cv2.imwrite(str(folder / name), np.full((24, 32, 3), (0, 0, 40 * number), np.uint8))
+    return folder
+
+
+def test_a_folder_is_played_by_name_in_rgb(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, ["a.png", "b.png", "c.bmp"])
+    (folder / "notes.txt").write_text("no picture")
+    frames = list(open_source(str(folder), no_warning).frames())
+    assert [frame.name for frame in frames] == ["a.png", "b.png", "c.bmp"]
+    assert [frame.image[0, 0].tolist() for frame in frames] == [[0, 0, 0], [40, 0, 0], [80, 0, 0]]
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2])
+    assert all(frame.truth is None for frame in frames)
+
+
+def test_sibling_labels_are_ground_truth(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "labels").mkdir()
+    labels = np.zeros((24, 32), np.uint8)
+    labels[0], labels[1], labels[2] = 10, 11, 12
+    cv2.imwrite(str(tmp_path / "labels" / "a.png"), labels)
+    told: list[str] = []
+    source = open_source(str(folder), told.append)
+    first, second = source.frames()
+    assert source.has_truth
+    assert first.truth is not None
+    assert first.truth[:4, 0].tolist() == [10, 255, 11, 0]
+    assert second.truth is None
+    assert len(told) == 1
+    assert "b.png" in told[0]
+
+
+def test_an_unreadable_picture_is_named_and_passed_over(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, ["a.png"])
+    (folder / "b.png").write_bytes(b"broken")
+    told: list[str] = []
+    assert len(list(open_source(str(folder), told.append).frames())) == 1
+    assert "b.png" in told[0]
+
+
+def test_a_video_is_played_at_its_rate(tmp_path: Path) -> None:
+    path = tmp_path / "drive.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (32, 24))
+    for level in (0, 120, 240):
+        writer.write(np.full((24, 32, 3), level, np.uint8))
+    writer.release()
+    frames = list(open_source(str(path), no_warning).frames())
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.05, 0.1])
+    np.testing.assert_allclose([frame.image.mean() for frame in frames], [0, 120, 240], atol=4)
+
+
+@pytest.mark.parametrize("storage", ["sqlite3", "mcap"])
+def test_a_bag_is_played_with_its_times(tmp_path: Path, storage: str) -> None:
+    pytest.importorskip("rclpy", reason="rclpy is not installed")
+    rosbag2 = pytest.importorskip("rosbags.rosbag2", reason="rosbags is not installed")
+    from rosbags.typesys import Stores, get_typestore
+
+    types = get_typestore(Stores.ROS2_JAZZY).types
+    store = get_typestore(Stores.ROS2_JAZZY)
+    kind = "sensor_msgs/msg/Image"
+    plugin = rosbag2.StoragePlugin.SQLITE3 if storage == "sqlite3" else rosbag2.StoragePlugin.MCAP
+    with rosbag2.Writer(tmp_path / "bag", version=9, storage_plugin=plugin) as writer:
+        connection = writer.add_connection("/cam/image_raw", kind, typestore=store)
+        for number in range(3):
+            stamp = types["builtin_interfaces/msg/Time"](sec=number, nanosec=0)
+            header = types["std_msgs/msg/Header"](stamp=stamp, frame_id="cam")
+            pixels = np.full(2 * 3 * 3, 10 * number, np.uint8)
+            encoding = "rgb8" if number != 1 else "unheard_of"
+            message = types[kind](header, 2, 3, encoding, 0, 9, pixels)
+            writer.write(connection, 10**9 * (50 + number), store.serialize_cdr(message, kind))
+    told: list[str] = []
+    frames = list(open_source(str(tmp_path / "bag"), told.append).frames())
+    assert [frame.time for frame in frames] == [0.0, 2.0]
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 20]
+    assert "unheard_of" in told[0]
+
+
+def test_roadworld_is_endless_and_has_truth() -> None:
+    source = open_source("roadworld:4", no_warning, (64, 48))
+    frames = list(itertools.islice(source.frames(), 2))
+    assert source.has_truth
+    assert frames[0].image.shape == (48, 64, 3)
+    assert frames[1].truth is not None
+    assert frames[1].time == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "roadworld:x"])
+def test_what_cannot_be_played_is_refused(name: str) -> None:
+    with pytest.raises(SetupError, match=name):
+        open_source(name, no_warning)
+
+
+def test_an_empty_folder_and_a_false_video_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="no pictures"):
+        open_source(str(tmp_path), no_warning)
+    false = tmp_path / "false.mp4"
+    false.write_bytes(b"nothing")
+    with pytest.raises(SetupError, match="no video"):
+        open_source(str(false), no_warning)
+
+
+def test_the_summary_has_the_agreed_keys() -> None:
+    ranking, confusion = RankingPool(11), ConfusionMatrix(11)
+    without = summarise(5, [10.0, 20.0, 30.0], 0.5, ranking, confusion)
+    assert without == {
+        "frames_in": 5,
+        "frames_out": 3,
+        "frames_dropped": 2,
+        "latency_ms": {"p50": 20.0, "p95": 29.0},
+        "threshold": 0.5,
+    }
+    truth = np.array([[0, 11], [1, 255]], np.uint8)
+    ranking.add(np.array([[0.0, 9.0], [1.0, 99.0]], np.float32), truth)
+    confusion.add(np.array([[0, 0], [0, 0]], np.uint8), truth)
+    summary = summarise(1, [10.0], 0.5, ranking, confusion)
+    assert (summary["ap"], summary["fpr95"], summary["auroc"]) == (100.0, 0.0, 100.0)
+    assert summary["miou"] == 25.0
+    assert "AUROC" in summary_table(summary)
+
+
+def test_no_answer_at_all_still_makes_a_summary() -> None:
+    summary = summarise(3, [], None, RankingPool(11), ConfusionMatrix(11))
+    assert summary["frames_dropped"] == 3
+    assert summary["latency_ms"] == {"p50": None, "p95": None}
+    summary_table(summary)

@@ -1,0 +1,211 @@
+"""Real nodes in their own processes, on a DDS domain of this test session, on this machine only."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+import rclpy
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from densehybrid_ros.convert import image_message
+from densehybrid_ros.demo import isolated_environment
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+"""s; the machine may be busy."""
+
+
+@pytest.fixture(scope="session")
+def environment() -> Iterator[dict[str, str]]:
+    os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
+    values = isolated_environment()
+    os.environ.update(values)
+    values["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    values["OMP_NUM_THREADS"] = "1"
+    yield values
+
+
+@pytest.fixture(scope="session")
+def context(environment: dict[str, str]) -> Iterator[None]:
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+class Process:
+    """A node of ours, started as a user would."""
+
+    def __init__(self, name: str, environment: dict[str, str], *parameters: str, log: Path) -> None:
+        command = [sys.executable, "-m", f"densehybrid_ros.nodes.{name}", "--ros-args"]
+        for parameter in parameters:
+            command += ["-p", parameter]
+        self._log = log
+        self._file = log.open("w")
+        self.process = subprocess.Popen(command, env=environment, stdout=self._file, stderr=subprocess.STDOUT)
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Sends the signal and returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(timeout=PATIENCE)
+        self._file.close()
+        return status
+
+    def wait_for_output(self, text: str) -> None:
+        wait_until(lambda: text in self.output or self.process.poll() is not None, f"'{text}' in the log")
+        assert text in self.output, self.output
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """start("segmenter", "threshold:=1") runs a node until the end of the test."""
+    processes: list[Process] = []
+
+    def begin(name: str, *parameters: str) -> Process:
+        processes.append(Process(name, environment, *parameters, log=tmp_path / f"{name}{len(processes)}.log"))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        if process.process.poll() is None:
+            process.process.kill()
+            process.process.wait()
+
+
+class Probe:
+    """Publishes images and keeps what the node answers."""
+
+    def __init__(self, outputs: tuple[str, ...] = ("semantic", "anomaly", "open_set", "overlay")) -> None:
+        self.node = rclpy.create_node(f"probe_{random.SystemRandom().randint(0, 10**9)}")
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        quality = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+        self.publisher = self.node.create_publisher(Image, "image_raw", quality)
+        self.received: dict[str, list[Image]] = {name: [] for name in outputs}
+        for name in outputs:
+            topic = f"/densehybrid/{name}/image_raw"
+            self.node.create_subscription(Image, topic, self.received[name].append, quality)
+        self.outputs = outputs
+        self._seconds = 100
+
+    def close(self) -> None:
+        self.executor.shutdown()
+        self.node.destroy_node()
+
+    def wait_for_node(self) -> None:
+        """Until the node is subscribed and all its outputs are heard."""
+        topics = [f"/densehybrid/{name}/image_raw" for name in self.outputs]
+        self.spin_until(
+            lambda: (
+                self.publisher.get_subscription_count() > 0
+                and all(self.node.count_publishers(topic) > 0 for topic in topics)
+            ),
+            "the node",
+        )
+        self.spin_for(1.0)
+
+    def header(self, seconds: int | None = None) -> Header:
+        """A new stamp, one second after the last."""
+        self._seconds = self._seconds + 1 if seconds is None else seconds
+        header = Header(frame_id="front_camera")
+        header.stamp.sec, header.stamp.nanosec = self._seconds, 250_000_000
+        return header
+
+    def send(self, image: np.ndarray | Image, seconds: int | None = None) -> int:
+        """Publishes and returns the second of the stamp."""
+        message = image if isinstance(image, Image) else image_message(image, "rgb8", Header())
+        message.header = self.header(seconds)
+        self.publisher.publish(message)
+        return message.header.stamp.sec
+
+    def answers(self, image: np.ndarray | Image, seconds: int | None = None) -> dict[str, Image]:
+        """All outputs of one image; sent again while discovery may still lose it."""
+        second = self.send(image, seconds)
+        return {name: self.answer(name, second) for name in self.outputs}
+
+    def answer(self, name: str, second: int) -> Image:
+        def find() -> Image | None:
+            return next((each for each in self.received[name] if each.header.stamp.sec == second), None)
+
+        self.spin_until(lambda: find() is not None, f"{name} of frame {second}")
+        found = find()
+        assert found is not None
+        return found
+
+    def silence(self, seconds: float = 1.5) -> None:
+        """Nothing arrives for a while."""
+        before = {name: len(messages) for name, messages in self.received.items()}
+        self.spin_for(seconds)
+        assert before == {name: len(messages) for name, messages in self.received.items()}
+
+    def spin_for(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def spin_until(self, condition: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def call(self, kind: type, name: str, request: object) -> object:
+        """The response of a service."""
+        client = self.node.create_client(kind, name)
+        assert client.wait_for_service(timeout_sec=PATIENCE), name
+        future = client.call_async(request)
+        self.spin_until(future.done, name)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def set_parameter(self, name: str, value: object) -> tuple[bool, str]:
+        """Success and reason of ros2 param set."""
+        kinds = {
+            bool: ("bool_value", ParameterType.PARAMETER_BOOL),
+            int: ("integer_value", ParameterType.PARAMETER_INTEGER),
+            float: ("double_value", ParameterType.PARAMETER_DOUBLE),
+            str: ("string_value", ParameterType.PARAMETER_STRING),
+        }
+        attribute, kind = kinds[type(value)]
+        parameter = Parameter(name=name, value=ParameterValue(type=kind, **{attribute: value}))
+        request = SetParameters.Request(parameters=[parameter])
+        result = self.call(SetParameters, "/densehybrid/set_parameters", request).results[0]  # type: ignore[attr-defined]
+        return result.successful, result.reason
+
+    def get_parameter(self, name: str) -> ParameterValue:
+        request = GetParameters.Request(names=[name])
+        return self.call(GetParameters, "/densehybrid/get_parameters", request).values[0]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def probe(context: None) -> Iterator[Probe]:
+    made = Probe()
+    yield made
+    made.close()
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
+        time.sleep(0.05)

@@ -1,0 +1,75 @@
+"""./demo.sh as a user runs it: player, node and recorder as processes, over DDS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+from densehybrid_ros.roadworld import Roadworld
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def demo(*options: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    environment.pop("ROS_DOMAIN_ID", None)
+    command = [sys.executable, "-m", "densehybrid_ros.demo", *options]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+
+
+def test_a_labelled_folder_gives_overlays_a_video_and_figures(tmp_path: Path, random_weights: Path) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    for number in range(3):
+        frame = Roadworld(number + 20, 160, 96).frame(0, stereo=False)
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), frame.left[..., ::-1])
+        ids = np.where(frame.anomaly, 12, np.where(frame.labels == 255, 11, frame.labels)).astype(np.uint8)
+        ids[60:70, 70:80] = 12
+        cv2.imwrite(str(tmp_path / "labels" / f"{number}.png"), ids)
+    out = tmp_path / "out"
+    result = demo("--input", str(tmp_path / "images"), "--out", str(out), "--weights", str(random_weights))
+    assert result.returncode == 0, result.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["frames_in"], summary["frames_out"], summary["frames_dropped"]) == (3, 3, 0)
+    assert summary["threshold"] == 0.25
+    assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p95"]
+    assert {"ap", "fpr95", "auroc", "miou"} <= summary.keys()
+    assert "frames in / out / dropped" in result.stdout
+    overlays = sorted((out / "overlays").iterdir())
+    assert len(overlays) == 3
+    assert cv2.imread(str(overlays[0])).shape == (96, 160, 3)
+    video = cv2.VideoCapture(str(out / "overlay.mp4"))
+    assert video.isOpened()
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--input", "nowhere"], "input nowhere does not exist"),
+        (["--frames", "0"], "--frames is 0"),
+        (["--colour"], "unrecognized arguments"),
+    ],
+)
+def test_a_wrong_call_ends_with_one_clear_line(options: list[str], text: str, tmp_path: Path) -> None:
+    result = demo(*options, "--out", str(tmp_path / "out"))
+    assert result.returncode == 2
+    assert text in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def test_a_node_that_fails_is_shown_and_ends_the_demo(tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("no folder")
+    result = demo("--out", str(occupied / "out"), "--frames", "1")
+    assert result.returncode == 2
+    assert "cannot be made" in result.stderr
+    assert "Traceback" not in result.stderr

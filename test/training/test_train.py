@@ -1,0 +1,184 @@
+"""The trainer: one run, resumed exactly, and its weights usable by the segmenter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.training import evaluate, train
+from densehybrid_ros.training.recipe import read_recipe
+
+RECIPES = Path(train.__file__).parent / "recipes"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Roadworld drawn by hand: sky over road, with a box that is an anomaly in val."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(4)
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (root / "camvid" / kind / split).mkdir(parents=True)
+        for number in range(2):
+            labels = np.full((80, 96), 3, np.uint8)
+            labels[:40] = 0
+            if split == "val":
+                labels[50:60, 20:40] = 12
+            image = (labels[..., None] * 15 + rng.integers(0, 20, (80, 96, 3))).astype(np.uint8)
+            cv2.imwrite(str(root / "camvid" / "images" / split / f"{number}.png"), image)
+            cv2.imwrite(str(root / "camvid" / "labels" / split / f"{number}.png"), labels)
+    for kind in ("images", "annotations"):
+        (root / "negatives" / kind / "training").mkdir(parents=True)
+    segments = np.ones((60, 60), np.uint8)
+    cv2.circle(segments, (30, 30), 15, (2,), -1)
+    cv2.imwrite(str(root / "negatives/images/training/0.png"), rng.integers(0, 256, (60, 60, 3), dtype=np.uint8))
+    cv2.imwrite(str(root / "negatives/annotations/training/0.png"), segments)
+    return root
+
+
+def write_recipe(folder: Path, **changes: object) -> Path:
+    content = {
+        "architecture": "ladder_lite0",
+        "train": [{"name": "camvid", "root": "camvid", "split": "train"}],
+        "validation": [{"name": "camvid", "root": "camvid", "split": "val"}],
+        "steps": 6,
+        "batch": 2,
+        "crop": [64, 64],
+        "pasting": {"root": "negatives"},
+        "loss": {"bounded": True},
+        "validate_every": 3,
+        "checkpoint_every": 2,
+        "average": 0.9,
+        "loss_stride": 2,
+        "freeze_early": True,
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**content, **changes}))
+    return path
+
+
+def losses(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def run(data: Path, recipe: Path, out: Path, *options: str) -> None:
+    train.main([str(recipe), "--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "0", *options])
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path)
+    run(data, recipe, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    genuine = train.training_step
+
+    def dies_at_step_5(recipe, state, *rest):  # type: ignore[no-untyped-def]
+        if state.step == 5:
+            raise Killed
+        return genuine(recipe, state, *rest)
+
+    monkeypatch.setattr(train, "training_step", dies_at_step_5)
+    with pytest.raises(Killed):
+        run(data, recipe, tmp_path / "cut")
+    monkeypatch.setattr(train, "training_step", genuine)
+    run(data, recipe, tmp_path / "cut")
+    whole, _ = load_weights(tmp_path / "whole" / "weights.safetensors")
+    cut, _ = load_weights(tmp_path / "cut" / "weights.safetensors")
+    for first, second in zip(whole.state_dict().values(), cut.state_dict().values(), strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_training_moves_the_weights_but_not_the_frozen_ones(data: Path, tmp_path: Path) -> None:
+    run(data, write_recipe(tmp_path, steps=2), tmp_path / "short")
+    run(data, write_recipe(tmp_path, steps=5), tmp_path / "long")
+    short, _ = load_weights(tmp_path / "short" / "weights.safetensors")
+    long, _ = load_weights(tmp_path / "long" / "weights.safetensors")
+    changed = {
+        name
+        for (name, first), second in zip(short.state_dict().items(), long.state_dict().values(), strict=True)
+        if not torch.equal(first, second)
+    }
+    assert "logits.conv.weight" in changed
+    assert "logits_ood.conv.weight" in changed
+    assert not any(name.startswith(("backbone._conv_stem", "backbone._bn0", "backbone._blocks.0.")) for name in changed)
+
+
+def test_validation_reports_all_figures_and_writes_usable_weights(data: Path, tmp_path: Path) -> None:
+    run(data, write_recipe(tmp_path), tmp_path / "run")
+    records = [record for record in losses(tmp_path / "run") if "camvid/val" in record]
+    assert [record["step"] for record in records] == [3, 6]
+    assert {"miou", "hybrid", "likelihood", "posterior", "msp", "parts"} <= records[0]["camvid/val"].keys()
+    scene = Segmenter.load(tmp_path / "run" / "weights.safetensors", device="cpu")(np.zeros((40, 50, 3), np.uint8))
+    assert scene.score.shape == (40, 50)
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+
+
+def test_evaluate_writes_the_agreed_json(data: Path, tmp_path: Path, random_weights: Path) -> None:
+    out = tmp_path / "figures.json"
+    options = ["--root", str(data / "camvid"), "--weights", str(random_weights), "--json", str(out), "--device", "cpu"]
+    evaluate.main(["camvid", *options])
+    report = json.loads(out.read_text())
+    assert report["protocol"] == "camvid"
+    assert {"hybrid", "msp", "likelihood", "posterior", "max_logit"} <= report["scores"].keys()
+    assert report["scores"]["hybrid"].keys() == {"ap", "fpr95", "auroc"}
+    assert 0 <= report["miou"] <= 100
+
+
+def test_closed_set_training_needs_no_negatives(data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, open_set=False, pasting={}, steps=2)
+    run(data, recipe, tmp_path / "closed")
+    assert (tmp_path / "closed" / "weights.safetensors").is_file()
+
+
+def test_a_run_can_start_from_weights_and_refuses_foreign_ones(
+    data: Path, tmp_path: Path, random_weights: Path
+) -> None:
+    run(data, write_recipe(tmp_path, steps=1), tmp_path / "from", "--start", str(random_weights))
+    with pytest.raises(SetupError, match="the recipe wants ldn121"):
+        run(data, write_recipe(tmp_path, architecture="ldn121"), tmp_path / "x", "--start", str(random_weights))
+
+
+def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(SetupError, match="does not continue this run"):
+        run(data, write_recipe(tmp_path), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"speed": 3}, "unknown key 'speed'"),
+        ({"steps": "many"}, "steps must be of type int"),
+        ({"steps": 0}, "at least 1"),
+        ({"crop": [10, 10]}, "crop"),
+        ({"loss": {"bounded": 3}}, "bounded must be of type bool"),
+        ({"train": [{"name": "camvid"}]}, "root"),
+        ({"train": []}, "no data set"),
+        ({"precision": "fp8"}, "fp32 or bf16"),
+        ({"rare_classes": ["dragon"]}, "class 'dragon' is unknown"),
+        ({"train": [{"name": "kitti", "root": "camvid"}]}, "data set 'kitti' is unknown"),
+        ({"train": [{"name": "camvid", "root": "nowhere"}]}, "nowhere"),
+    ],
+)
+def test_a_wrong_recipe_fails_before_the_first_step(data: Path, tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(SetupError, match=message):
+        run(data, write_recipe(tmp_path, **changes), tmp_path / "run")
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_that_we_ship_are_valid(path: Path) -> None:
+    assert read_recipe(path).steps > 0
