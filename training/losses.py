@@ -73,7 +73,7 @@ def closed_set_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None
 
 def dataset_loss(dataset_logits: Tensor, dataset_labels: Tensor, outlier_weight: float = 1.0) -> Tensor:
     """NLL of the dataset posterior over inliers and negatives; exactly 0 where there are neither."""
-    weights = torch.tensor([1.0, outlier_weight], device=dataset_logits.device)
+    weights = dataset_logits.new_tensor([1.0, outlier_weight])
     per_pixel = F.cross_entropy(dataset_logits, dataset_labels, weights, ignore_index=IGNORE, reduction="none")
     return mean_over(per_pixel, dataset_labels != IGNORE)
 

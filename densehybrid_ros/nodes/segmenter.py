@@ -10,16 +10,17 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert import FrameError, image_message, rgb_from_image
@@ -54,7 +55,7 @@ class SegmenterNode(LifecycleNode):
         self._settings: Settings = declare_settings(self)
         self._segmenter: Segmenter | None = None
         self._outputs: dict[str, LifecyclePublisher] = {}
-        self._subscription: rclpy.subscription.Subscription | None = None
+        self._subscription: Subscription | None = None
         self._slot: NewestWins[Taken] | None = None
         self._statistics = FrameStatistics()
         self._last_stamp = 0.0

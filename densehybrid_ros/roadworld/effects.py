@@ -48,7 +48,7 @@ def light_up(albedo: Picture, depth: NDArray[np.float32], style: Style, seed: in
 def add_fog(picture: Picture, depth: NDArray[np.float32], style: Style) -> Picture:
     """Beer–Lambert towards the colour of the haze."""
     through = np.exp(-style.fog_density * np.minimum(depth, 1000))[..., None]
-    return picture * through + np.float32(style.haze) * (1 - through)
+    return (picture * through + np.float32(style.haze) * (1 - through)).astype(np.float32)
 
 
 def mirror_wet(picture: Picture, wet: NDArray[np.float32], first_row: int, camera: StereoCamera) -> Picture:
@@ -92,7 +92,7 @@ def photograph(picture: Picture, style: Style, seed: int, rng: np.random.Generat
     picture = picture * (1 - camera.uniform(0, 0.3) * (rows**2 + columns**2) / 2)[..., None]
     picture = picture * camera.uniform(0.93, 1.07, 3).astype(np.float32)
     picture = np.clip(picture, 0, 1) ** np.float32(camera.uniform(0.75, 1.1))
-    picture = cv2.GaussianBlur(picture, (0, 0), float(camera.uniform(0.4, 0.9)))
+    blurred = cv2.GaussianBlur(picture, (0, 0), float(camera.uniform(0.4, 0.9)))
     sigma = camera.uniform(0.004, 0.02) * (2 if style.light == "night" else 1)
-    picture = picture + rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(sigma)
+    picture = blurred + rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(sigma)
     return (np.clip(picture, 0, 1) * 255).astype(np.uint8)

@@ -115,7 +115,7 @@ def _light_colours(light: str, rng: np.random.Generator) -> tuple[Colour, Colour
     if light == "overcast":
         level = rng.uniform(0.7, 1.0)
         grey = rng.uniform(0.6, 0.95)
-        return (level * 0.97, level, level * 1.03), (grey * 0.85,) * 3, (grey, grey, grey)
+        return (level * 0.97, level, level * 1.03), (0.85 * grey, 0.85 * grey, 0.85 * grey), (grey, grey, grey)
     if light == "dusk":
         level = rng.uniform(0.3, 0.5)
         return (level * 1.1, level * 0.9, level), (0.12, 0.15, 0.32), (0.65, 0.4, 0.35)

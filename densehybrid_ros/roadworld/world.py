@@ -140,9 +140,9 @@ class Roadworld:
         )
         columns = np.arange(camera.width)
         rng = np.random.default_rng([self.seed, 11])
-        hills = sum(
-            rng.uniform(0, 1) * np.sin(columns * rng.uniform(0.002, 0.03) + rng.uniform(0, 7)) for _ in range(5)
-        )
+        hills = np.zeros(camera.width)
+        for _ in range(5):
+            hills += rng.uniform(0, 1) * np.sin(columns * rng.uniform(0.002, 0.03) + rng.uniform(0, 7))
         tops = camera.cy - camera.height * 0.015 * (2 + hills)
         rows = np.arange(camera.height)[:, None]
         far = (rows >= tops[None]) & (rows <= camera.cy)

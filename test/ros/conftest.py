@@ -32,13 +32,13 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(scope="session")
-def environment() -> Iterator[dict[str, str]]:
+def environment() -> dict[str, str]:
     os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
     values = isolated_environment()
     os.environ.update(values)
     values["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
     values["OMP_NUM_THREADS"] = "1"
-    yield values
+    return values
 
 
 @pytest.fixture(scope="session")
