@@ -56,4 +56,7 @@ install_requirements() {
   local status=${PIPESTATUS[0]}
   for file in "$@"; do rm -f "$file.part"; done
   [ "$status" = 0 ] || fail "installing the requirements failed; pip's message stands above"
+  # the command `densehybrid`, from these very files
+  "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" ||
+    fail "installing the package itself failed; pip's message stands above"
 }

@@ -27,7 +27,7 @@ from densehybrid_ros.convert import image_message
 from densehybrid_ros.demo import isolated_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 """s; the machine may be busy."""
 
 
@@ -82,6 +82,8 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     processes: list[Process] = []
 
     def begin(name: str, *parameters: str) -> Process:
+        if name == "segmenter":
+            parameters = ("warmup_iterations:=0", *parameters)
         processes.append(Process(name, environment, *parameters, log=tmp_path / f"{name}{len(processes)}.log"))
         return processes[-1]
 

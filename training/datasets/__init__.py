@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.training.datasets.camvid import camvid, camvid_ood
+from densehybrid_ros.training.datasets.camvid import camvid, camvid_ood, roadworld
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 
 DATASETS: dict[str, Callable[[Path, str], LabelledSet]] = {
     "camvid": camvid,
     "camvid-ood": camvid_ood,
-    "roadworld": camvid,
+    "roadworld": roadworld,
 }
 
 

@@ -26,10 +26,15 @@ UNKNOWN = len(CLASSES)
 TABLE = label_table({**{index: index for index in range(len(CLASSES))}, ANOMALY_ID: UNKNOWN})
 
 
-def camvid(root: Path, split: str) -> LabelledSet:
-    """`images/{split}/*.jpg|png` with `labels/{split}/*.png`; also what `densehybrid render-roadworld` writes."""
+def camvid(root: Path, split: str, name: str = "camvid") -> LabelledSet:
+    """`images/{split}/*.jpg|png` with `labels/{split}/*.png`."""
     pairs = pair_files(root / "images" / split, root / "labels" / split)
-    return LabelledSet(f"camvid/{split}", pairs, TABLE, CLASSES, PALETTE)
+    return LabelledSet(f"{name}/{split}", pairs, TABLE, CLASSES, PALETTE)
+
+
+def roadworld(root: Path, split: str) -> LabelledSet:
+    """What `densehybrid render-roadworld` writes: the layout of CamVid, anomalies with id 12."""
+    return camvid(root, split, "roadworld")
 
 
 def camvid_ood(root: Path, split: str = "") -> LabelledSet:
