@@ -55,7 +55,7 @@ def rgb_from_compressed(message: CompressedImage, max_pixels: int = MAX_IMAGE_PI
     Raises:
         FrameError: empty or broken data, or too many pixels.
     """
-    if not message.data:
+    if len(message.data) == 0:
         raise FrameError("compressed image without data")
     image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:

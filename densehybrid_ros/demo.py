@@ -20,26 +20,38 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NoReturn
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summary_table
 
 ROADWORLD_FRAMES, MOST_FRAMES = 40, 200
 """Frames of the default drive, and the most of any other input where --frames is not given."""
 DDS_PROFILE = Path(__file__).resolve().parents[1] / "config" / "fastdds_large_images.xml"
+START_PATIENCE = 120.0
+"""s for the nodes to find each other."""
 GRACE = 2.0
 """s for the last answers to arrive."""
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """argparse without the usage before an error: one line says it all."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"demo: {message}; ./demo.sh -h lists the options\n")
+
+
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="./demo.sh", description=__doc__)
+    parser = OneLineParser(prog="./demo.sh", description=__doc__)
     parser.add_argument("--input", default="roadworld", help="folder of pictures, video, rosbag2, or roadworld[:SEED]")
     parser.add_argument("--frames", type=int, help="play at most so many")
     parser.add_argument("--out", type=Path, default=Path("demo_output"))
     parser.add_argument("--rate", type=float, default=0.0, help="Hz; play like a camera instead of waiting for answers")
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
     arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         summary = run_demo(arguments.input, arguments.frames, arguments.out, arguments.rate, arguments.weights)
     except SetupError as error:
@@ -61,11 +73,18 @@ def run_demo(name: str, frames: int | None, out: Path, rate: float, weights: str
     if frames is not None and frames < 1:
         raise SetupError(f"--frames is {frames}; give at least 1")
     source = open_source(name, lambda text: None)
+    load_weights(Path(weights) if weights else BUNDLED)  # refused here rather than by a node that nobody waits for
     if frames is None:
         frames = ROADWORLD_FRAMES if name.startswith("roadworld") else MOST_FRAMES
     _clear(out)
     print(f"playing {source.description}, at most {frames} frames")
-    player = ["input:=" + name, f"frames:={frames}", "wait_for_subscribers:=2", f"rate:={rate}"]
+    player = [
+        "input:=" + json.dumps(name),
+        f"frames:={frames}",
+        "wait_for_subscribers:=2",
+        f"wait_timeout:={START_PATIENCE}",
+        f"rate:={rate}",
+    ]
     if not rate:
         player.append("lockstep:=densehybrid/open_set/image_raw")
     environment = isolated_environment()
@@ -87,7 +106,7 @@ def run_demo(name: str, frames: int | None, out: Path, rate: float, weights: str
 def isolated_environment() -> dict[str, str]:
     """Own DDS domain, this machine only, so that a demo neither hears nor disturbs other nodes."""
     environment = dict(os.environ)
-    environment.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, 100)))
+    environment["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     if DDS_PROFILE.is_file():
         environment.setdefault(_profile_variable(), str(DDS_PROFILE))
@@ -139,7 +158,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=90)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -29,7 +29,7 @@ prepare_environment() {
   for file in "$@"; do files+=("$root/requirements/$file"); done
   sourced_ros "$python" || files+=("$root/requirements/ros-${DENSEHYBRID_ROS:-kilted}.txt")
   for file in "${files[@]}"; do [ -f "$file" ] || fail "$file does not exist; DENSEHYBRID_ROS may be kilted or jazzy"; done
-  wanted=$(cat "${files[@]}" | cksum)
+  wanted=$("$python" --version; cat "${files[@]}" | cksum)
   stamp=$(dirname "$(dirname "$python")")/.densehybrid-$(printf '%s' "$*" | tr -c 'a-z\n' '-')
   [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
   echo "setting up $(dirname "$(dirname "$python")"): some minutes the first time"
@@ -42,21 +42,24 @@ sourced_ros() {
 }
 
 install_requirements() {
-  local arguments=() file
+  local arguments=() file keep='^$' log
+  # a torch that is there already (a CUDA build, say) stays; so do the sourced ROS's own NumPy and OpenCV, with which
+  # its message packages were built
+  "$python" -c 'import sys, torch; v = torch.__version__.split("."); sys.exit((int(v[0]), int(v[1])) < (2, 4))' 2>/dev/null &&
+    keep="$keep|^torch=="
+  sourced_ros "$python" && "$python" -c 'import cv2, numpy' 2>/dev/null && keep="$keep|^numpy|^opencv"
+  log=$(mktemp)
   for file in "$@"; do
-    # a torch that is there already (a CUDA build, say) stays
-    if "$python" -c 'import sys, torch; v = torch.__version__.split("."); sys.exit((int(v[0]), int(v[1])) < (2, 4))' 2>/dev/null; then
-      grep -v '^torch==' "$file" >"$file.part" || true
-    else
-      cp "$file" "$file.part"
-    fi
-    arguments+=(-r "$file.part")
+    grep -Ev "$keep" "$file" >"$log.$(basename "$file")"
+    arguments+=(-r "$log.$(basename "$file")")
   done
-  "$python" -m pip install --quiet --disable-pip-version-check "${arguments[@]}" 2>&1 | grep -v '^WARNING: ' || true
-  local status=${PIPESTATUS[0]}
-  for file in "$@"; do rm -f "$file.part"; done
-  [ "$status" = 0 ] || fail "installing the requirements failed; pip's message stands above"
+  if ! "$python" -m pip install --quiet --disable-pip-version-check "${arguments[@]}" >"$log" 2>&1; then
+    grep -v '^WARNING: ' "$log" >&2
+    rm -f "$log" "$log".*
+    fail "installing the requirements failed; pip's message stands above"
+  fi
+  rm -f "$log" "$log".*
   # the command `densehybrid`, from these very files
-  "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" ||
+  "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" >/dev/null ||
     fail "installing the package itself failed; pip's message stands above"
 }

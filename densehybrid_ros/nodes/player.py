@@ -40,6 +40,7 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     "frame_id": ("camera", "frame of the images"),
     "publish_clock": (False, "publish the frames' time on /clock, for nodes with use_sim_time"),
     "wait_for_subscribers": (0, "publish nothing until so many subscribe to image_raw"),
+    "wait_timeout": (0.0, "s to wait for them before giving up; 0 = for ever"),
     "lockstep": ("", "topic of mono8 answers; the next frame waits for the answer with the last frame's stamp"),
     "lockstep_timeout": (20.0, "s to wait for an answer before going on without it"),
 }
@@ -58,8 +59,8 @@ class PlayerNode(Node):
             ).value
             for name, (default, text) in PARAMETERS.items()
         }
-        self._values = values
-        if values["rate"] < 0 or values["frames"] < 0:
+        self._values = checked(values)
+        if self._values["rate"] < 0 or self._values["frames"] < 0:
             raise SetupError(f"rate and frames must not be negative, but are {values['rate']} and {values['frames']}")
         self._source = open_source(values["input"], self.get_logger().warning, (values["width"], values["height"]))
         quality = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
@@ -74,7 +75,7 @@ class PlayerNode(Node):
         self._frames: Iterator[PlayedFrame] = self._stream()
         self._next: PlayedFrame | None = None
         self._published = 0
-        self._start = time.time()
+        self._start, self._made = time.time(), time.monotonic()
         self._began = 0.0
         self._waiting_for: tuple[int, int] | None = None
         self._last_published = 0.0
@@ -100,20 +101,21 @@ class PlayerNode(Node):
 
     def _poll(self) -> None:
         """Publishes the next frame when it is due."""
-        if self.finished or self._paused or not self._ready():
+        now = time.monotonic()
+        if self.finished or self._paused or not self._ready(now):
             return
         if self._next is None:
             limit = self._values["frames"]
             self._next = None if limit and self._published >= limit else next(self._frames, None)
             if self._next is None:
-                self.finished = True
-                self.get_logger().info(f"played {self._published} frames")
+                if not self._waits_for_answer(now):
+                    self.finished = True
+                    self.get_logger().info(f"played {self._published} frames")
                 return
-        now = time.monotonic()
         if self._published == 0:
             self._began = now - self._next.time
         if self._values["lockstep"]:
-            if self._waiting_for is not None and now - self._last_published < self._values["lockstep_timeout"]:
+            if self._waits_for_answer(now):
                 return
         elif now < self._began + self._next.time:
             return
@@ -122,14 +124,27 @@ class PlayerNode(Node):
         self._published += 1
         self._last_published = now
 
-    def _ready(self) -> bool:
+    def _waits_for_answer(self, now: float) -> bool:
+        """Whether the last frame's answer is still to come, and its time is not up."""
+        if not self._values["lockstep"] or self._waiting_for is None:
+            return False
+        return now - self._last_published < self._values["lockstep_timeout"]
+
+    def _ready(self, now: float) -> bool:
         """Whether all that is waited for is there; once playing has begun it goes on."""
         if self._published:
             return True
-        wanted = self._values["wait_for_subscribers"]
-        if self._images.get_subscription_count() < wanted:
-            return False
-        return not self._values["lockstep"] or self.count_publishers(self._values["lockstep"]) > 0
+        wanted, patience = self._values["wait_for_subscribers"], self._values["wait_timeout"]
+        there = self._images.get_subscription_count()
+        answers = not self._values["lockstep"] or self.count_publishers(self._values["lockstep"]) > 0
+        if there >= wanted and answers:
+            return True
+        if patience and now - self._made > patience:
+            raise SetupError(
+                f"after {patience:g} s {there} of {wanted} nodes subscribe to image_raw"
+                + ("" if answers else f" and nothing publishes {self._values['lockstep']}")
+            )
+        return False
 
     def _publish(self, frame: PlayedFrame) -> None:
         stamp = (Time(seconds=self._start) + Duration(seconds=frame.time)).to_msg()
@@ -155,6 +170,21 @@ class PlayerNode(Node):
         self._paused = bool(request.data)
         response.success, response.message = True, "paused" if self._paused else "playing"
         return response
+
+
+def checked(values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with the types of their defaults; an integer is taken for a float.
+
+    Raises:
+        SetupError: a value of another type.
+    """
+    for name, (default, _) in PARAMETERS.items():
+        wanted, value = type(default), values[name]
+        if wanted is float and type(value) is int:
+            values[name] = float(value)
+        elif type(value) is not wanted:
+            raise SetupError(f"parameter {name} must be of type {wanted.__name__}, not {value!r}")
+    return values
 
 
 def camera_info_message(camera: StereoCamera, header: Header) -> CameraInfo:

@@ -79,7 +79,9 @@ class RecorderNode(Node):
     def _image(self, message: Image) -> None:
         self._frames_in += 1
         stamp = _stamp(message)
-        self._pending[stamp] = Pending(time.monotonic(), self._early.pop(stamp, {}))
+        self._pending[stamp] = Pending(time.monotonic())
+        for name, early in self._early.pop(stamp, {}).items():
+            self._part(name, early)
         while len(self._pending) > MAX_PENDING:
             self._pending.pop(next(iter(self._pending)))
 
@@ -110,12 +112,16 @@ class RecorderNode(Node):
 
     def _write(self, drawn: NDArray[np.uint8]) -> None:
         picture = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(self._out / "overlays" / f"{self._written:04d}.jpg"), picture)
+        path = self._out / "overlays" / f"{self._written:04d}.jpg"
+        if not cv2.imwrite(str(path), picture):
+            raise SetupError(f"{path} cannot be written; is the disk full?")
         height, width = picture.shape[:2]
         size = (VIDEO_WIDTH, round(height * VIDEO_WIDTH / width / 2) * 2)
         if self._video is None:
             self._video = cv2.VideoWriter(str(self._video_path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, size)
             self._video_size = size
+            if not self._video.isOpened():
+                raise SetupError(f"{self._video_path} cannot be written: this OpenCV has no mp4v encoder")
         self._video.write(cv2.resize(picture, self._video_size, interpolation=cv2.INTER_AREA))
         self._written += 1
 

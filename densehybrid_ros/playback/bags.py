@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_typestore
 
@@ -29,7 +32,7 @@ def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
         raise SetupError(f"{path} cannot be read as a rosbag2 (sqlite3 or mcap): {error}") from error
     if not topics:
         raise SetupError(f"bag {path} holds no image topic; it has {', '.join(present) or 'no topics at all'}")
-    topic = sorted(topics)[0]
+    topic = _usable_topic(path, sorted(topics))
 
     def frames() -> Iterator[PlayedFrame]:
         with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
@@ -37,13 +40,32 @@ def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
             start: int | None = None
             for number, (connection, stamp, raw) in enumerate(reader.messages(connections)):
                 start = stamp if start is None else start
-                message = reader.deserialize(raw, connection.msgtype)
-                read = rgb_from_image if connection.msgtype == IMAGE else rgb_from_compressed
                 try:
-                    image = read(message)  # type: ignore[operator]  # same fields as the ROS message
+                    image = _rgb(reader.deserialize(raw, connection.msgtype), connection.msgtype)
                 except FrameError as error:
                     warn(f"message {number} of {topic} is passed over: {error}")
                     continue
                 yield PlayedFrame(image, (stamp - start) * 1e-9, f"{topic} {number}")
 
     return Source(f"bag {path}, topic {topic}", frames)
+
+
+def _usable_topic(path: Path, topics: list[str]) -> str:
+    """The first topic whose first message is a colour or grey picture: depth images are image topics too."""
+    reasons: list[str] = []
+    with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
+        for topic in topics:
+            connections = [each for each in reader.connections if each.topic == topic]
+            for connection, _, raw in reader.messages(connections):
+                try:
+                    _rgb(reader.deserialize(raw, connection.msgtype), connection.msgtype)
+                except FrameError as error:
+                    reasons.append(f"{topic}: {error}")
+                    break
+                return topic
+    raise SetupError(f"bag {path} holds no playable image topic; {'; '.join(reasons) or 'its image topics are empty'}")
+
+
+def _rgb(message: Any, kind: str) -> NDArray[np.uint8]:
+    """RGB of a message as rosbags reads it: the fields are those of the ROS message."""
+    return rgb_from_image(message) if kind == IMAGE else rgb_from_compressed(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,8 @@ def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], None]) -> N
 
 
 def _video(path: Path) -> Source:
+    # FFmpeg would print its own line before ours
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     capture = cv2.VideoCapture(str(path))
     readable = capture.isOpened() and capture.read()[0]
     rate = capture.get(cv2.CAP_PROP_FPS) or FOLDER_RATE

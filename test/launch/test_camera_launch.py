@@ -11,9 +11,8 @@ import pytest
 pytest.importorskip(
     "launch_ros", reason="launch_ros is not installed; it comes with a ROS 2 installation, not from PyPI"
 )
-from launch_ros.actions import Node
-
 from launch.actions import DeclareLaunchArgument
+from launch_ros.actions import Node
 
 PATH = Path(__file__).resolve().parents[2] / "launch" / "camera.launch.py"
 

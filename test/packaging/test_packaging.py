@@ -88,10 +88,10 @@ def test_colcon_builds_executables_weights_and_launch_files(checkout: Path, opti
         assert (share / name).is_file(), name
     marker = prefix / "share" / "ament_index" / "resource_index" / "packages" / "densehybrid_ros"
     assert marker.is_file()
-    setup = workspace / "install" / "setup.bash"
+    setup = workspace / "install" / "setup.sh"
     site = str(Path(shutil.__file__).parent)
-    script = f'source "{setup}"; cd /; PYTHONPATH="$PYTHONPATH:{site}" "{sys.executable}" -c "{CHECK}"'
-    output = run(["bash", "-c", script], workspace).split()
+    script = f'COLCON_CURRENT_PREFIX="{workspace}/install" . "{setup}"; cd /; PYTHONPATH="$PYTHONPATH:{site}" "{sys.executable}" -c "{CHECK}"'
+    output = run(["sh", "-c", script], workspace).split()
     assert str(workspace) in output[0]
     assert output[1] == "True"
 

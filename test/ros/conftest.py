@@ -33,7 +33,6 @@ PATIENCE = 120.0
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
     values = isolated_environment()
     os.environ.update(values)
     values["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
