@@ -90,7 +90,8 @@ def test_colcon_builds_executables_weights_and_launch_files(checkout: Path, opti
     assert marker.is_file()
     setup = workspace / "install" / "setup.sh"
     site = str(Path(shutil.__file__).parent)
-    script = f'COLCON_CURRENT_PREFIX="{workspace}/install" . "{setup}"; cd /; PYTHONPATH="$PYTHONPATH:{site}" "{sys.executable}" -c "{CHECK}"'
+    source = f'COLCON_CURRENT_PREFIX="{workspace}/install" . "{setup}"; cd /'
+    script = f'{source}; PYTHONPATH="$PYTHONPATH:{site}" "{sys.executable}" -c "{CHECK}"'
     output = run(["sh", "-c", script], workspace).split()
     assert str(workspace) in output[0]
     assert output[1] == "True"

@@ -99,6 +99,29 @@ def test_a_bag_is_played_with_its_times(tmp_path: Path, storage: str) -> None:
     assert "unheard_of" in told[0]
 
 
+def test_a_bag_of_compressed_pictures_is_played_although_a_depth_topic_comes_first(tmp_path: Path) -> None:
+    pytest.importorskip("rclpy", reason="rclpy is not installed")
+    rosbag2 = pytest.importorskip("rosbags.rosbag2", reason="rosbags is not installed")
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.ROS2_JAZZY)
+    image, compressed = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+    stamp = store.types["builtin_interfaces/msg/Time"](sec=1, nanosec=0)
+    header = store.types["std_msgs/msg/Header"](stamp=stamp, frame_id="cam")
+    picture = np.full((8, 10, 3), (200, 20, 10), np.uint8)
+    coded = cv2.imencode(".png", picture)[1].ravel()
+    with rosbag2.Writer(tmp_path / "bag", version=9) as writer:
+        depth = writer.add_connection("/a_depth/image", image, typestore=store)
+        camera = writer.add_connection("/cam/image/compressed", compressed, typestore=store)
+        values = store.types[image](header, 2, 2, "16UC1", 0, 4, np.zeros(8, np.uint8))
+        writer.write(depth, 1, store.serialize_cdr(values, image))
+        writer.write(camera, 2, store.serialize_cdr(store.types[compressed](header, "png", coded), compressed))
+    source = open_source(str(tmp_path / "bag"), no_warning)
+    assert "/cam/image/compressed" in source.description
+    (frame,) = source.frames()
+    np.testing.assert_array_equal(frame.image, picture[..., ::-1])
+
+
 def test_roadworld_is_endless_and_has_truth() -> None:
     source = open_source("roadworld:4", no_warning, (64, 48))
     frames = list(itertools.islice(source.frames(), 2))
