@@ -151,7 +151,9 @@ def jpeg(image: Image, rng: np.random.Generator) -> Image:
     """Compression at quality 20..85."""
     done, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 86))])
     assert done
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return decoded.astype(np.uint8, copy=False)
 
 
 EFFECTS = (

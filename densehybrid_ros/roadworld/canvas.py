@@ -16,7 +16,7 @@ class Sprite:
     """A flat picture of a thing, standing upright."""
 
     colour: NDArray[np.float32]
-    """(h, w, 3) albedo, 0..1."""
+    """(h, w, 3) albedo times alpha, 0..1: straight colours would get a dark rim from bilinear sampling."""
     alpha: NDArray[np.float32]
     """(h, w) 0..1."""
     label: int
@@ -24,12 +24,14 @@ class Sprite:
 
 @dataclass
 class Canvas:
-    """All arrays are (H, W) but for colour, (H, W, 3) float32, not yet lit by fog."""
+    """All arrays are (H, W) but for colour, (H, W, 3) float32, not yet lit by fog. Open sky is black."""
 
     colour: NDArray[np.float32]
     labels: NDArray[np.uint8]
     instances: NDArray[np.uint16]
     depth: NDArray[np.float32]
+    sky_share: NDArray[np.float32]
+    """How much of the sky a pixel sees, 0..1: edges against the sky are mixed, too."""
 
     def paint_billboard(
         self,
@@ -90,15 +92,15 @@ class Canvas:
         matrix = cv2.getPerspectiveTransform(source, (corners - low).astype(np.float32))
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
         alpha = cv2.warpPerspective(sprite.alpha, matrix, size, flags=cv2.INTER_LINEAR)
-        colour = cv2.warpPerspective(
-            sprite.colour, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        colour = cv2.warpPerspective(sprite.colour, matrix, size, flags=cv2.INTER_LINEAR)
         window = np.s_[low[1] : high[1], low[0] : high[0]]
         depth = _plane_depth(corners, corner_depth, low, size)
         # things are painted roughly from far to near; the test settles what overlaps in depth
-        alpha = alpha * (depth < self.depth[window])
+        visible = depth < self.depth[window]
+        alpha = alpha * visible
         target = self.colour[window]
-        target += alpha[..., None] * (colour - target)
+        target += colour * visible[..., None] - alpha[..., None] * target
+        self.sky_share[window] *= 1 - alpha
         solid = alpha > 0.5
         self.labels[window][solid] = sprite.label
         self.instances[window][solid] = instance
@@ -124,7 +126,6 @@ def _shrunk(sprite: Sprite, corners: NDArray[np.float32]) -> Sprite:
     target = (min(columns, max(2, round(wide))), min(rows, max(2, round(tall))))
     if target == (columns, rows):
         return sprite
-    weighted = cv2.resize(sprite.colour * sprite.alpha[..., None], target, interpolation=cv2.INTER_AREA)
+    colour = cv2.resize(sprite.colour, target, interpolation=cv2.INTER_AREA)
     alpha = cv2.resize(sprite.alpha, target, interpolation=cv2.INTER_AREA)
-    colour = weighted / np.maximum(alpha, 1e-3)[..., None]
     return Sprite(colour.astype(np.float32), alpha.astype(np.float32), sprite.label)

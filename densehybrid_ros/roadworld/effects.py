@@ -45,10 +45,10 @@ def light_up(albedo: Picture, depth: NDArray[np.float32], style: Style, seed: in
     return lit + albedo * np.exp(-depth / 60)[..., None] * sodium
 
 
-def add_fog(picture: Picture, depth: NDArray[np.float32], style: Style) -> Picture:
-    """Beer–Lambert towards the colour of the haze."""
+def add_fog(picture: Picture, depth: NDArray[np.float32], covered: NDArray[np.float32], style: Style) -> Picture:
+    """Beer–Lambert towards the colour of the haze, over the `covered` (H, W) share of each pixel; the rest is black."""
     through = np.exp(-style.fog_density * np.minimum(depth, 1000))[..., None]
-    return (picture * through + np.float32(style.haze) * (1 - through)).astype(np.float32)
+    return (picture * through + np.float32(style.haze) * (1 - through) * covered[..., None]).astype(np.float32)
 
 
 def mirror_wet(picture: Picture, wet: NDArray[np.float32], first_row: int, camera: StereoCamera) -> Picture:
@@ -75,19 +75,25 @@ def add_precipitation(picture: Picture, style: Style, rng: np.random.Generator) 
         reach = rng.uniform(6, 30) if style.weather == "rain" else rng.uniform(0.5, 8)
         end = (round(x + slant * reach), round(y + reach))
         cv2.line(layer, (round(x), round(y)), end, (float(rng.uniform(0.1, 0.6)),), 1, cv2.LINE_AA)
-    return picture + cv2.GaussianBlur(layer, (0, 0), 0.7)[..., None] * (0.9 * float(np.mean(style.haze)) + 0.1)
+    falling = cv2.GaussianBlur(layer, (0, 0), 0.7)[..., None] * (0.9 * float(np.mean(style.haze)) + 0.1)
+    return (picture + falling).astype(np.float32)
 
 
-def photograph(picture: Picture, style: Style, seed: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def brightness(picture: Picture) -> float:
+    """What the exposure goes by."""
+    return max(float(np.percentile(picture, 75)), 0.25)
+
+
+def photograph(picture: Picture, bright: float, style: Style, seed: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Exposure, tone curve, vignette, blur and noise; (H, W, 3) uint8.
 
     Args:
+        bright: brightness of the left picture: both cameras of a pair are exposed alike.
         rng: stream of this frame and view, for the noise; the camera itself is the same over the whole drive.
     """
     camera = np.random.default_rng([seed, 8])
     height, width = picture.shape[:2]
-    bright = float(np.percentile(picture, 75))
-    picture = picture * (camera.uniform(0.5, 0.8) / max(bright, 0.25))
+    picture = picture * (camera.uniform(0.5, 0.8) / bright)
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     picture = picture * (1 - camera.uniform(0, 0.3) * (rows**2 + columns**2) / 2)[..., None]
     picture = picture * camera.uniform(0.93, 1.07, 3).astype(np.float32)

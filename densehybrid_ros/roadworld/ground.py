@@ -15,6 +15,8 @@ from densehybrid_ros.roadworld.style import Style
 
 MAP_LENGTH, MAP_WIDTH, MAP_SCALE = 96.0, 28.0, 16.0
 """Metres ahead, metres across, and px/m of the map that holds shadows and road damage."""
+TEXTURE_PERIOD = 360.0
+"""m; a multiple of the period of every texture (4 cells), of the slabs (0.6 m) and of the dashes (9 m)."""
 DAMAGE_CELL = 12.0
 """Metres of road whose damage is drawn from one random stream."""
 
@@ -49,10 +51,11 @@ def render_ground(
     ahead = np.repeat(depth[:, None], camera.width, 1)
     columns = np.arange(camera.width, dtype=np.float32)
     sideways = (columns - camera.cx)[None] * ahead / camera.fx + position[0]
-    along = ahead + position[1]
-    bend = np.array([style.centre(distance) for distance in along[:, 0]], np.float32)
+    # float32 holds 75 km only to 8 mm: float64 here, and textures wrapped at a common multiple of their periods
+    distances = depth.astype(np.float64) + position[1]
+    bend = np.array([style.centre(distance) for distance in distances], np.float32)
     across = (sideways - bend[:, None]).astype(np.float32)
-    along = along.astype(np.float32)
+    along = np.repeat(np.mod(distances, TEXTURE_PERIOD).astype(np.float32)[:, None], camera.width, 1)
     footprint = (depth / camera.fx)[:, None]
     stretch = footprint * (depth / camera.height_above_road)[:, None]
     road_edge, pavement_edge = style.road_width / 2, style.road_width / 2 + style.pavement_width
@@ -64,7 +67,7 @@ def render_ground(
     pavement_share = _coverage(pavement_edge - distance, footprint)[..., None]
     damage, paint = _damage_map(style, seed, origin)
     map_columns = (across + MAP_WIDTH / 2) * MAP_SCALE
-    map_rows = (along - origin) * MAP_SCALE
+    map_rows = np.repeat(((distances - origin) * MAP_SCALE).astype(np.float32)[:, None], camera.width, 1)
     near = np.clip(1.5 - ahead / 60, 0, 1)
     gain = 1 + near * (_read(damage, map_columns, map_rows) - 1)
     colour = _verge(style, across, along, footprint)

@@ -32,7 +32,11 @@ def draw_obstacle(rng: np.random.Generator) -> Obstacle:
         _patterned(sheet, rng)
     sheet.shade(rng, float(rng.uniform(0.03, 0.2)), float(np.exp(rng.uniform(-1, 2))))
     size = float(np.exp(rng.normal(0, 0.25)))
-    return Obstacle(sheet.sprite(IGNORE), width * size, height * size)
+    # what is empty below would let the thing float above its own contact shadow and depth
+    rows = int(np.flatnonzero((sheet.alpha > 0.5).any(1))[-1]) + 1
+    height *= rows / sheet.alpha.shape[0]
+    whole = sheet.sprite(IGNORE)
+    return Obstacle(Sprite(whole.colour[:rows], whole.alpha[:rows], IGNORE), width * size, height * size)
 
 
 Drawn = tuple[Sheet, float, float]
@@ -173,7 +177,8 @@ def animal(rng: np.random.Generator) -> Drawn:
     sheet.polygon([(0.83, neck - 0.05), (0.86, neck - 0.14), (0.89, neck - 0.04)], fur * 0.8)
     sheet.line((0.14, 0.38), (0.03, rng.uniform(0.2, 0.75)), 0.03, fur * 0.9)
     spots = noise_patch(144, 192, rng, 5) > rng.uniform(0.3, 2.5)
-    sheet.colour[spots & (sheet.alpha > 0.5)] = random_colour(rng, 0.05, 0.9, 0.2)
+    spots &= sheet.alpha > 0.5
+    sheet.colour[spots] = random_colour(rng, 0.05, 0.9, 0.2) * sheet.alpha[spots, None]
     tall = float(np.exp(rng.uniform(np.log(0.3), np.log(1.5))))
     return sheet, tall * 1.35, tall
 
@@ -232,4 +237,5 @@ def _patterned(sheet: Sheet, rng: np.random.Generator) -> None:
     elif kind == 2:
         wave = noise_patch(*sheet.alpha.shape, rng, float(rng.uniform(1, 6)))
     chosen = (wave > rng.uniform(-0.2, 0.5)) & (sheet.alpha > 0)
-    sheet.colour[chosen] = sheet.colour[chosen] * 0.35 + random_colour(rng, 0.05, 0.9, 1.0) * 0.65
+    second = random_colour(rng, 0.05, 0.9, 1.0) * sheet.alpha[chosen, None]
+    sheet.colour[chosen] = sheet.colour[chosen] * 0.35 + second * 0.65

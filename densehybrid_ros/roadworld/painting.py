@@ -43,7 +43,9 @@ class Sheet:
         rows, columns = np.mgrid[0 : self.alpha.shape[0], 0 : self.alpha.shape[1]]
         across = (columns / self.alpha.shape[1] - centre[0]) / radius[0]
         down = (rows / self.alpha.shape[0] - centre[1]) / radius[1]
-        self.alpha[np.hypot(across, down) < 1] *= 0.12
+        inside = np.hypot(across, down) < 1
+        self.alpha[inside] *= 0.12
+        self.colour[inside] *= 0.12
 
     def line(
         self, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Sequence[float]

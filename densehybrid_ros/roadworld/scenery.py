@@ -25,6 +25,8 @@ def tree(rng: np.random.Generator, bare: bool) -> Sprite:
     for _ in range(rng.integers(4, 9)):
         centre_x, centre_y = rng.normal(96, 26), rng.normal(90, 32)
         radius = rng.uniform(28, 62)
+        # noise lets leaves reach out to about 1.3 radii; beyond the sheet the crown would be cut straight
+        centre_x, centre_y = np.clip(centre_x, 1.3 * radius, 191 - 1.3 * radius), max(centre_y, 1.3 * radius)
         blob = np.maximum(blob, 1 - np.hypot(columns - centre_x, rows - centre_y) / radius)
     fine, coarse = noise_patch(256, 192, rng, 0.35), noise_patch(256, 192, rng, 1.5)
     leaves = np.clip((blob * 3 + 0.45 * fine + 0.35 * coarse) * 3, 0, 1)
@@ -43,7 +45,7 @@ def hedge(rng: np.random.Generator) -> Sprite:
     rows = np.arange(height, dtype=np.float32)[:, None]
     alpha = np.clip((rows - 26 + 9 * coarse + 6 * fine) / 4, 0, 1)
     light = np.clip(0.8 + 0.3 * fine + 0.2 * coarse - 0.3 * rows / height, 0.1, 2)
-    return Sprite(green * light[..., None], alpha.astype(np.float32), TREE)
+    return Sprite((green * (light * alpha)[..., None]).astype(np.float32), alpha.astype(np.float32), TREE)
 
 
 def facade(rng: np.random.Generator, storeys: int) -> Sprite:

@@ -23,6 +23,11 @@ VIEW = 90.0
 NEAREST = 1.2
 """m; things are cut off at this depth."""
 
+HILL_DEPTH = 400.0
+"""m."""
+SKY_DEPTH = 1000.0
+"""m; for light and fog only."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -56,6 +61,7 @@ class _View:
     labels: NDArray[np.uint8]
     instances: NDArray[np.uint16]
     depth: NDArray[np.float32]
+    bright: float
 
 
 class Roadworld:
@@ -81,8 +87,8 @@ class Roadworld:
         """Frame number `index` ≥ 0; without `stereo` the right view is not rendered."""
         if index < 0:
             raise SetupError(f"Roadworld frame {index} was asked for; frames count from 0")
-        left = self._view(index, 0.0, 0)
-        right = self._view(index, self.camera.baseline, 1).picture if stereo else None
+        left = self._view(index, 0.0, 0, None)
+        right = self._view(index, self.camera.baseline, 1, left.bright).picture if stereo else None
         return Frame(
             index=index,
             stamp=index / self.rate,
@@ -99,8 +105,8 @@ class Roadworld:
     def _draw_cell(self, cell: int) -> list[Thing]:
         return things_in_cell(self.style, self.seed, cell, self.obstacles)
 
-    def _view(self, index: int, shift: float, view: int) -> _View:
-        """The picture from a camera `shift` metres to the right of the left one."""
+    def _view(self, index: int, shift: float, view: int, bright: float | None) -> _View:
+        """The picture from a camera `shift` metres to the right of the left one; without `bright` it is metered."""
         camera, style = self.camera, self.style
         time = index / self.rate
         along = self._speed * time
@@ -112,33 +118,41 @@ class Roadworld:
         origin = float(np.floor(along))
         shadow = self._shadows(things, origin)
         ground = render_ground(style, self.seed, camera, (across, along), shadow, origin)
-        canvas = self._canvas()
+        canvas = self._canvas(shift)
         canvas.colour[ground.first_row :] = ground.colour
         canvas.labels[ground.first_row :] = ground.labels
         for thing in things:
             self._paint(canvas, thing, across, along)
         wet = ground.wet * np.isclose(canvas.depth, camera.ground_depth()[:, None])[ground.first_row :]
-        lit = effects.light_up(canvas.colour, canvas.depth, style, self.seed, camera)
-        lit = effects.add_fog(lit, canvas.depth, style)
-        open_sky = np.isinf(canvas.depth)
-        lit = np.where(open_sky[..., None], effects.sky(style, self.seed, camera), lit)
+        # a sky pixel at an edge holds some of the thing: it takes that thing's light and fog
+        depth = np.minimum(canvas.depth, SKY_DEPTH)
+        depth = np.where(np.isinf(canvas.depth), cv2.erode(depth, np.ones((3, 3), np.uint8)), depth)
+        lit = effects.light_up(canvas.colour, depth, style, self.seed, camera)
+        lit = effects.add_fog(lit, depth, 1 - canvas.sky_share, style)
+        lit = lit + canvas.sky_share[..., None] * effects.sky(style, self.seed, camera)
         lit = effects.mirror_wet(lit, wet, ground.first_row, camera)
         lit = effects.add_precipitation(lit, style, np.random.default_rng([self.seed, 9, index, view]))
         noise = np.random.default_rng([self.seed, 10, index, view])
-        return _View(effects.photograph(lit, style, self.seed, noise), canvas.labels, canvas.instances, canvas.depth)
+        bright = effects.brightness(lit) if bright is None else bright
+        picture = effects.photograph(lit, bright, style, self.seed, noise)
+        return _View(picture, canvas.labels, canvas.instances, canvas.depth, bright)
 
     def _cells(self, along: float) -> range:
         return range(int(along // CELL) - 1, int((along + VIEW) // CELL) + 1)
 
-    def _canvas(self) -> Canvas:
+    def _canvas(self, shift: float) -> Canvas:
         """Sky above the horizon, ground below, a far line of trees between."""
         camera = self.camera
         shape = (camera.height, camera.width)
         depth = np.repeat(camera.ground_depth()[:, None], camera.width, 1)
         canvas = Canvas(
-            np.zeros((*shape, 3), np.float32), np.full(shape, SKY, np.uint8), np.zeros(shape, np.uint16), depth
+            np.zeros((*shape, 3), np.float32),
+            np.full(shape, SKY, np.uint8),
+            np.zeros(shape, np.uint16),
+            depth,
+            np.isinf(depth).astype(np.float32),
         )
-        columns = np.arange(camera.width)
+        columns = np.arange(camera.width) + camera.fx * shift / HILL_DEPTH
         rng = np.random.default_rng([self.seed, 11])
         hills = np.zeros(camera.width)
         for _ in range(5):
@@ -148,7 +162,8 @@ class Roadworld:
         far = (rows >= tops[None]) & (rows <= camera.cy)
         canvas.labels[far] = TREE
         canvas.colour[far] = np.float32(self.style.grass) * 0.6
-        canvas.depth[far] = 400.0
+        canvas.depth[far] = HILL_DEPTH
+        canvas.sky_share[far] = 0
         return canvas
 
     def _paint(self, canvas: Canvas, thing: Thing, across: float, along: float) -> None:
