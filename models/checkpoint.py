@@ -72,6 +72,7 @@ def save_weights(path: Path, model: nn.Module, info: WeightsInfo, half: bool = T
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     save_file(tensors, temporary, {"format": FORMAT, "sha256": digest, "info": json.dumps(asdict(info))})
+    temporary.chmod(0o644)  # safetensors makes it private, and packages are for everybody
     os.replace(temporary, path)
 
 
