@@ -123,7 +123,11 @@ def _profile_variable() -> str:
 
 
 def _clear(out: Path) -> None:
-    """Removes what an earlier demo left, and nothing else."""
+    """Makes the folder and removes what an earlier demo left in it, and nothing else."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"folder {out} cannot be made: {error.strerror}; give another --out") from error
     for name in ("overlay.mp4", "summary.json"):
         (out / name).unlink(missing_ok=True)
     if (out / "overlays").is_dir():

@@ -54,20 +54,22 @@ def test_package_xml_is_format_3_for_ament_python() -> None:
 @pytest.mark.slow
 def test_an_editable_install_finds_models_training_and_weights(checkout: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
-    run([sys.executable, "-m", "venv", "--system-site-packages", str(venv)], tmp_path)
+    run([sys.executable, "-m", "venv", "--without-pip", str(venv)], tmp_path)
     site = subprocess.run(
         [sys.executable, "-c", "import numpy, pathlib; print(pathlib.Path(numpy.__file__).parents[1])"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.strip()
+    own = next((venv / "lib").glob("python3*")) / "site-packages"
+    # pip, setuptools and all requirements, last in order: this environment's own packages come first
+    (own / "zz_requirements.pth").write_text(f"{site}\n")
     python = str(venv / "bin" / "python")
-    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(checkout)]
-    run(install, tmp_path, PYTHONPATH=site)
-    output = run([python, "-c", CHECK], tmp_path, PYTHONPATH=site).split()
+    run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(checkout)], tmp_path)
+    output = run([python, "-c", CHECK], tmp_path).split()
     assert Path(output[0]).parent == checkout / "densehybrid_ros"
     assert output[1] == "True"
-    assert "evaluate" in run([str(venv / "bin" / "densehybrid"), "--help"], tmp_path, PYTHONPATH=site)
+    assert "evaluate" in run([str(venv / "bin" / "densehybrid"), "--help"], tmp_path)
 
 
 @pytest.mark.slow
