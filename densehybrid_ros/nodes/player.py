@@ -44,6 +44,8 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     "lockstep": ("", "topic of mono8 answers; the next frame waits for the answer with the last frame's stamp"),
     "lockstep_timeout": (20.0, "s to wait for an answer before going on without it"),
 }
+SETTLE = 2.0
+"""s between finding the nodes that were waited for and the first frame: discovery is not yet mutual then."""
 POLL = 0.005
 """s between looks at what is due."""
 
@@ -77,6 +79,7 @@ class PlayerNode(Node):
         self._published = 0
         self._start, self._made = time.time(), time.monotonic()
         self._began = 0.0
+        self._found = 0.0
         self._waiting_for: tuple[int, int] | None = None
         self._last_published = 0.0
         self.finished = False
@@ -138,7 +141,8 @@ class PlayerNode(Node):
         there = self._images.get_subscription_count()
         answers = not self._values["lockstep"] or self.count_publishers(self._values["lockstep"]) > 0
         if there >= wanted and answers:
-            return True
+            self._found = self._found or now
+            return now - self._found >= (SETTLE if wanted or self._values["lockstep"] else 0)
         if patience and now - self._made > patience:
             raise SetupError(
                 f"after {patience:g} s {there} of {wanted} nodes subscribe to image_raw"
