@@ -5,11 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 MAX_IMAGE_PIXELS = 33_554_432
@@ -29,40 +31,52 @@ class Encoding:
     to_rgb: Callable[[NDArray[np.generic]], NDArray[np.uint8]]
     """(H, W[, C]) in the machine's byte order → (H, W, 3) uint8."""
     even_width: bool = False
+    half_rows: bool = False
+    """Half as many rows of chroma follow those of luma."""
+
+    def rows(self, message: Image) -> int:
+        """Rows of `step` bytes that the data must hold."""
+        return message.height * 3 // 2 if self.half_rows else message.height
 
 
-def rgb_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB of any supported encoding; `step` and `is_bigendian` are honoured.
-
-    rgb8 is a read-only view of the message, without a copy.
+def check_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> None:
+    """Looks at the header alone, in microseconds: whether `rgb_from_image` can use the message.
 
     Raises:
         FrameError: unsupported encoding, no pixels, too many pixels, or fewer bytes than the layout needs.
     """
     encoding = ENCODINGS.get(message.encoding)
     if encoding is None:
-        raise FrameError(f"encoding '{message.encoding}' is not supported; supported are {', '.join(ENCODINGS)}")
+        if cv_bridge_class() is None:
+            raise FrameError(f"encoding '{message.encoding}' is not supported; supported are {', '.join(ENCODINGS)}")
+        _check_layout(message, message.width, message.height, max_pixels)
+        return
     if encoding.even_width and message.width % 2:
         raise FrameError(f"encoding '{message.encoding}' needs an even width, not {message.width}")
-    if message.encoding == "nv12":
-        return _rgb_from_nv12(message, max_pixels)
-    return encoding.to_rgb(_pixels(message, encoding.channels, encoding.depth, max_pixels))
+    if encoding.half_rows and message.height % 2:
+        raise FrameError(f"encoding '{message.encoding}' needs an even height, not {message.height}")
+    _check_layout(message, message.width * encoding.channels * encoding.depth, encoding.rows(message), max_pixels)
 
 
-def rgb_from_compressed(message: CompressedImage, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB of a JPEG or PNG.
+def rgb_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of any supported encoding; `step` and `is_bigendian` are honoured.
+
+    rgb8 is a read-only view of the message, without a copy. Encodings that are not in ENCODINGS go through cv_bridge
+    where it is installed.
 
     Raises:
-        FrameError: empty or broken data, or too many pixels.
+        FrameError: as `check_image`, or cv_bridge cannot convert it.
     """
-    if len(message.data) == 0:
-        raise FrameError("compressed image without data")
-    image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise FrameError(f"compressed image of format '{message.format}' cannot be decoded")
-    if image.shape[0] * image.shape[1] > max_pixels:
-        raise FrameError(f"image of {image.shape[1]}x{image.shape[0]} has more than {max_pixels} pixels")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    check_image(message, max_pixels)
+    encoding = ENCODINGS.get(message.encoding)
+    if encoding is None:
+        return _rgb_through_cv_bridge(message)
+    pixels = _pixels(message, encoding.channels, encoding.depth, encoding.rows(message))
+    try:
+        return encoding.to_rgb(pixels)
+    except cv2.error as error:  # a Bayer picture of one row, say
+        size = f"{message.width}x{message.height}"
+        raise FrameError(f"image of {size} cannot be converted from '{message.encoding}': {error.err}") from error
 
 
 def array_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.uint8] | NDArray[np.float32]:
@@ -71,11 +85,13 @@ def array_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDAr
     Raises:
         FrameError: another encoding, or a layout that does not fit its data.
     """
-    if message.encoding in ("mono8", "8UC1"):
-        return _pixels(message, 1, 1, max_pixels).view(np.uint8)
-    if message.encoding == "32FC1":
-        return _pixels(message, 1, 4, max_pixels).view(np.float32)
-    raise FrameError(f"encoding '{message.encoding}' is not supported here; supported are mono8, 8UC1, 32FC1")
+    depths = {"mono8": 1, "8UC1": 1, "32FC1": 4}
+    if message.encoding not in depths:
+        raise FrameError(f"encoding '{message.encoding}' is not supported here; supported are {', '.join(depths)}")
+    depth = depths[message.encoding]
+    _check_layout(message, message.width * depth, message.height, max_pixels)
+    pixels = _pixels(message, 1, depth, message.height)
+    return pixels.view(np.uint8) if depth == 1 else pixels.view(np.float32)
 
 
 def image_message(values: NDArray[np.generic], encoding: str, header: Header) -> Image:
@@ -94,15 +110,35 @@ def image_message(values: NDArray[np.generic], encoding: str, header: Header) ->
     return message
 
 
-def _pixels(message: Image, channels: int, depth: int, max_pixels: int) -> NDArray[np.generic]:
-    """View of the rows without their padding, (H, W) or (H, W, C), uint8 or native uint16/uint32."""
-    _check_layout(message, message.width * channels * depth, message.height, max_pixels)
-    rows = np.frombuffer(message.data, np.uint8, message.step * message.height).reshape(message.height, message.step)
-    used = rows[:, : message.width * channels * depth]
+def _pixels(message: Image, channels: int, depth: int, rows: int) -> NDArray[np.generic]:
+    """View of the rows without their padding, (rows, W) or (rows, W, C), uint8 or native uint16/uint32.
+
+    The layout has been checked.
+    """
+    table = np.frombuffer(message.data, np.uint8, message.step * rows).reshape(rows, message.step)
+    used = table[:, : message.width * channels * depth]
     if depth > 1:
         order = ">" if message.is_bigendian else "<"
         used = np.ascontiguousarray(used).view(f"{order}u{depth}").astype(f"=u{depth}", copy=False)
-    return used.reshape(message.height, message.width, channels) if channels > 1 else used
+    return used.reshape(rows, message.width, channels) if channels > 1 else used
+
+
+def scaled_camera_info(info: CameraInfo, width: int, height: int, header: Header) -> CameraInfo:
+    """`info` for an image of `width` x `height`, under `header`: K, P and the region of interest scaled to that size.
+
+    Distortion and rectification do not depend on the size. An info without a size is taken as it is.
+    """
+    across = width / info.width if info.width else 1.0
+    down = height / info.height if info.height else 1.0
+    scaled = CameraInfo(header=header, width=width, height=height, distortion_model=info.distortion_model)
+    scaled.d, scaled.r = info.d, info.r
+    scaled.k = [float(value) for value in np.asarray(info.k) * np.repeat([across, down, 1.0], 3)]
+    scaled.p = [float(value) for value in np.asarray(info.p) * np.repeat([across, down, 1.0], 4)]
+    scaled.binning_x, scaled.binning_y = info.binning_x, info.binning_y
+    scaled.roi.x_offset, scaled.roi.width = round(info.roi.x_offset * across), round(info.roi.width * across)
+    scaled.roi.y_offset, scaled.roi.height = round(info.roi.y_offset * down), round(info.roi.height * down)
+    scaled.roi.do_rectify = info.roi.do_rectify
+    return scaled
 
 
 def _check_layout(message: Image, row_bytes: int, rows: int, max_pixels: int) -> None:
@@ -116,14 +152,27 @@ def _check_layout(message: Image, row_bytes: int, rows: int, max_pixels: int) ->
         raise FrameError(f"truncated: {len(message.data)} bytes where step x rows = {message.step * rows}")
 
 
-def _rgb_from_nv12(message: Image, max_pixels: int) -> NDArray[np.uint8]:
-    """Y plane, then half as many rows of interleaved U and V."""
-    if message.height % 2:
-        raise FrameError(f"encoding 'nv12' needs an even height, not {message.height}")
-    rows = message.height * 3 // 2
-    _check_layout(message, message.width, rows, max_pixels)
-    planes = np.frombuffer(message.data, np.uint8, message.step * rows).reshape(rows, message.step)
-    return _colour(cv2.COLOR_YUV2RGB_NV12)(planes[:, : message.width])
+@cache
+def cv_bridge_class() -> Any | None:
+    """CvBridge where a ROS installation brings it, else None."""
+    try:
+        from cv_bridge import CvBridge
+    except (ImportError, AttributeError):  # AttributeError: the ROS 1 wheel on PyPI, which fails with NumPy 2
+        return None
+    return CvBridge
+
+
+def _rgb_through_cv_bridge(message: Image) -> NDArray[np.uint8]:
+    """What cv_bridge makes of an encoding that we do not know."""
+    bridge = cv_bridge_class()
+    assert bridge is not None
+    try:
+        image = np.asarray(bridge().imgmsg_to_cv2(message, "rgb8"))
+    except Exception as error:  # CvBridgeError, TypeError, cv2.error, ValueError: whatever it meets in the message
+        raise FrameError(f"encoding '{message.encoding}' cannot be converted by cv_bridge: {error}") from error
+    if image.shape != (message.height, message.width, 3) or image.dtype != np.uint8:
+        raise FrameError(f"cv_bridge made {image.dtype} {image.shape} of encoding '{message.encoding}', not rgb8")
+    return image
 
 
 def _colour(code: int) -> Callable[[NDArray[np.generic]], NDArray[np.uint8]]:
@@ -163,5 +212,5 @@ ENCODINGS: dict[str, Encoding] = {
     "uyvy": Encoding(2, 1, _colour(cv2.COLOR_YUV2RGB_UYVY), even_width=True),
     "yuv422_yuy2": Encoding(2, 1, _colour(cv2.COLOR_YUV2RGB_YUY2), even_width=True),
     "yuyv": Encoding(2, 1, _colour(cv2.COLOR_YUV2RGB_YUY2), even_width=True),
-    "nv12": Encoding(1, 1, _unchanged, even_width=True),
+    "nv12": Encoding(1, 1, _colour(cv2.COLOR_YUV2RGB_NV12), even_width=True, half_rows=True),
 }

@@ -1,45 +1,39 @@
 """One camera: ros2 launch densehybrid_ros camera.launch.py image_topic:=/cam/image_raw"""
 
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.substitutions import FindPackageShare
 
+from densehybrid_ros.launching import (
+    SEGMENTER_ARGUMENTS,
+    declarations,
+    large_image_profiles,
+    segmenter_node,
+    shared_file,
+    typed,
+)
 from launch import LaunchDescription
 
 ARGUMENTS = {
-    "image_topic": ("image_raw", "images of the camera"),
-    "namespace": ("", "namespace of the node"),
-    "model_path": ("", "weights file; empty = the bundled weights"),
-    "device": ("auto", "auto, cpu, cuda, cuda:N"),
+    "image_topic": ("image_raw", "images of the camera; with image_transport:=compressed, IMAGE_TOPIC/compressed"),
+    "camera_info_topic": ("camera_info", "calibration of the camera"),
+    "use_rviz": ("false", "show the outputs in RViz"),
+    **SEGMENTER_ARGUMENTS,
 }
 
 
 def generate_launch_description() -> LaunchDescription:
-    share = FindPackageShare("densehybrid_ros")
-    profile = PathJoinSubstitution([share, "config", "fastdds_large_images.xml"])
-    declared = [
-        DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, (default, text) in ARGUMENTS.items()
+    image_topic = LaunchConfiguration("image_topic")
+    remappings = [
+        ("image_raw", image_topic),
+        ("image_raw/compressed", [image_topic, "/compressed"]),
+        ("camera_info", LaunchConfiguration("camera_info_topic")),
     ]
-    declared.append(
-        DeclareLaunchArgument(
-            "params_file",
-            default_value=PathJoinSubstitution([share, "config", "segmenter.yaml"]),
-            description="parameter file",
-        )
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", shared_file("config", "camera.rviz")],
+        parameters=[{"use_sim_time": typed("use_sim_time", bool)}],
+        condition=IfCondition(LaunchConfiguration("use_rviz")),
     )
-    node = Node(
-        package="densehybrid_ros",
-        executable="segmenter",
-        name="densehybrid",
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[
-            LaunchConfiguration("params_file"),
-            {"model_path": LaunchConfiguration("model_path"), "device": LaunchConfiguration("device")},
-        ],
-        remappings=[("image_raw", LaunchConfiguration("image_topic"))],
-        output="screen",
-        emulate_tty=True,
-    )
-    return LaunchDescription([*declared, SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", profile), node])
+    return LaunchDescription([*declarations(ARGUMENTS), *large_image_profiles(), segmenter_node(remappings, {}), rviz])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from densehybrid_ros.convert import (
@@ -15,7 +15,6 @@ from densehybrid_ros.convert import (
     FrameError,
     array_from_image,
     image_message,
-    rgb_from_compressed,
     rgb_from_image,
 )
 
@@ -120,17 +119,6 @@ def test_arrays_survive_the_way_through_a_message(values: np.ndarray, encoding: 
     assert (result.height, result.width) == values.shape[:2]
     back = rgb_from_image(result) if encoding == "rgb8" else array_from_image(result)
     np.testing.assert_array_equal(back, values)
-
-
-def test_a_jpeg_is_decoded_to_rgb(smooth: np.ndarray) -> None:
-    coded = cv2.imencode(".png", cv2.cvtColor(smooth, cv2.COLOR_RGB2BGR))[1].tobytes()
-    np.testing.assert_array_equal(rgb_from_compressed(CompressedImage(format="png", data=coded)), smooth)
-
-
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8 no picture"])
-def test_a_broken_jpeg_is_refused(data: bytes) -> None:
-    with pytest.raises(FrameError, match=r"without data|cannot be decoded"):
-        rgb_from_compressed(CompressedImage(format="jpeg", data=data))
 
 
 def test_bad_layouts_are_refused_with_the_reason(smooth: np.ndarray) -> None:

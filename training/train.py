@@ -22,9 +22,10 @@ from torch.optim import AdamW
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from densehybrid_ros.core.devices import resolve_device
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import upsample
-from densehybrid_ros.core.segmenter import Segmenter, resolve_device
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import WeightsInfo, load_weights, save_weights
 from densehybrid_ros.training.batches import Batch, Batches, class_weights

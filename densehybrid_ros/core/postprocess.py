@@ -23,15 +23,22 @@ def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def semantic_and_score(
-    logits: Tensor, dataset_logits: Tensor, size: tuple[int, int], score: Score
+    logits: Tensor,
+    dataset_logits: Tensor,
+    size: tuple[int, int],
+    score: Score,
+    need_semantic: bool = True,
+    need_score: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Upsamples both sets of logits to `size` (H, W) first, and only then takes argmax and score.
 
     Returns:
-        semantic (B, H, W) uint8 in 0..K−1 and score (B, H, W) float32.
+        semantic (B, H, W) uint8 in 0..K−1 and score (B, H, W) float32; (B, 0, 0) where it is not needed.
     """
-    logits, dataset_logits = upsample(logits, size), upsample(dataset_logits, size)
-    return logits.argmax(1).to(torch.uint8), score(logits, dataset_logits)
+    logits = upsample(logits, size)
+    nothing = logits.new_empty((len(logits), 0, 0))
+    semantic = logits.argmax(1).to(torch.uint8) if need_semantic else nothing.to(torch.uint8)
+    return semantic, score(logits, upsample(dataset_logits, size)) if need_score else nothing
 
 
 def open_set_map(

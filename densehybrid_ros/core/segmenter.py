@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +12,24 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from densehybrid_ros.core.device_faults import device_fault
+from densehybrid_ros.core.devices import resolve_device, resolve_precision
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import open_set_map, semantic_and_score
-from densehybrid_ros.core.scores import score_named
+from densehybrid_ros.core.scores import Score, score_named
+from densehybrid_ros.core.stages import StageClock
 from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_weights
 
 SIZE_MULTIPLE = 32
 """The networks' largest stride: sizes of this multiple keep all rungs of the ladder aligned."""
+PARTS = frozenset({"semantic", "score", "open_set"})
+"""What a scene is made of."""
+EMPTY = np.empty((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What the segmenter says of one image, at the image's own size."""
+    """What the segmenter says of one image, at the image's own size. Parts that were not asked for are (0, 0)."""
 
     semantic: NDArray[np.uint8]
     """(H, W), 0..K−1."""
@@ -45,6 +51,8 @@ class Segmenter:
         self.precision = precision
         self.inference_width = inference_width
         """Pixels; 0 = the image's own width."""
+        self.stage_ms: dict[str, float] = {}
+        """Time that upload, infer and postprocess took in the last batch, ms."""
         self._model = model.to(device, memory_format=torch.channels_last).eval()
 
     @classmethod
@@ -74,10 +82,10 @@ class Segmenter:
         """K, the number of inlier classes, and the id of "unknown"."""
         return len(self.info.classes)
 
-    def warm_up(self, height: int, width: int, iterations: int = 3) -> None:
-        """Runs black images through, so that the first real one is not the slow one."""
+    def warm_up(self, height: int, width: int, iterations: int = 3, images: int = 1) -> None:
+        """Runs batches of black images through, so that the first real one is not the slow one."""
         for _ in range(iterations):
-            self(np.zeros((height, width, 3), np.uint8))
+            self.batch([np.zeros((height, width, 3), np.uint8)] * images)
 
     def __call__(self, image: NDArray[np.uint8], threshold: float | None = None, score: str = "hybrid") -> Scene:
         """One RGB image, uint8 (H, W, 3). `threshold` None = the one stored with the weights.
@@ -88,30 +96,89 @@ class Segmenter:
         return self.batch([image], threshold, score)[0]
 
     def batch(
-        self, images: Sequence[NDArray[np.uint8]], threshold: float | None = None, score: str = "hybrid"
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        threshold: float | None = None,
+        score: str = "hybrid",
+        parts: Collection[str] = PARTS,
     ) -> list[Scene]:
-        """Several RGB images in one step of the network; those of other sizes than the first run by themselves."""
+        """Several RGB images in one step of the network; those of another size than the first run by themselves.
+
+        Args:
+            parts: what is wanted of PARTS; nothing else is computed, and stays empty in the scenes.
+
+        Raises:
+            SetupError: wrong dtype or shape, unknown score.
+            OutOfDeviceMemory, DeviceLost: the device failed.
+        """
         for image in images:
             check_image(image)
+        if not parts:
+            self.stage_ms = {}
+            return [Scene(EMPTY, EMPTY.astype(np.float32), EMPTY, 0.0)] * len(images)
         score_function = score_named(score)
         chosen = self.default_threshold(score) if threshold is None else threshold
-        scenes: list[Scene | None] = [None] * len(images)
-        for size in dict.fromkeys(image.shape for image in images):
-            members = [index for index, image in enumerate(images) if image.shape == size]
-            pixels = np.stack([self._resize(images[index]) for index in members])
-            with torch.inference_mode():
-                logits, dataset_logits = self._forward(pixels)
-                semantic, anomaly = semantic_and_score(logits, dataset_logits, size[:2], score_function)
-            for index, labels, values in zip(members, semantic.cpu().numpy(), anomaly.cpu().numpy(), strict=True):
-                scenes[index] = Scene(labels, values, open_set_map(labels, values, chosen, self.classes), chosen)
-        return [scene for scene in scenes if scene is not None]
+        clock = StageClock(self.device)
+        scenes: dict[int, Scene] = {}
+        try:
+            for size in dict.fromkeys(image.shape for image in images):
+                members = [index for index, image in enumerate(images) if image.shape == size]
+                answered = self._step([images[index] for index in members], score_function, chosen, parts, clock)
+                scenes |= zip(members, answered, strict=True)
+            self.stage_ms = clock.milliseconds()
+        except (RuntimeError, MemoryError) as error:
+            fault = device_fault(error, self.device)
+            if fault is None:
+                raise
+            raise fault from error
+        return [scenes[index] for index in range(len(images))]
+
+    def _step(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        score: Score,
+        threshold: float,
+        parts: Collection[str],
+        clock: StageClock,
+    ) -> list[Scene]:
+        """Images of one size through the network together."""
+        need_score = "score" in parts or "open_set" in parts
+        need_semantic = "semantic" in parts or "open_set" in parts
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.stack([self._resize(image) for image in images])).to(self.device)
+            clock.mark("upload")
+            logits, dataset_logits = self._forward(pixels)
+            clock.mark("infer")
+            size = images[0].shape[:2]
+            semantic, anomaly = semantic_and_score(logits, dataset_logits, size, score, need_semantic, need_score)
+            labels, values = semantic.cpu().numpy(), anomaly.cpu().numpy()
+        scenes = []
+        for index in range(len(images)):
+            open_set = EMPTY
+            if "open_set" in parts:
+                open_set = open_set_map(labels[index], values[index], threshold, self.classes)
+            scenes.append(Scene(labels[index], values[index], open_set, threshold))
+        clock.mark("postprocess")
+        return scenes
 
     def logits(self, image: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
         """The raw (1, K, h, w) and (1, 2, h, w) logits at the network's stride, float32, for evaluation."""
         check_image(image)
         with torch.inference_mode():
-            logits, dataset_logits = self._forward(self._resize(image)[None])
+            logits, dataset_logits = self._forward(torch.from_numpy(self._resize(image)[None]).to(self.device))
         return logits.float(), dataset_logits.float()
+
+    def threshold_for(self, true_positive_rate: float, score: str) -> float:
+        """The threshold on `score` that finds that share (0..1) of unknown pixels, by the stored calibration.
+
+        Raises:
+            SetupError: the weights hold no calibration of that score.
+        """
+        curve = self.info.calibration.get(score)
+        if curve is None:
+            stored = ", ".join(self.info.calibration) or "no score"
+            raise SetupError(f"the weights hold no calibration of score '{score}', only of {stored}; set a threshold")
+        return curve.threshold_at(true_positive_rate)
 
     def default_threshold(self, score: str) -> float:
         """The threshold used where none is given: that of the weights for the hybrid score.
@@ -136,9 +203,9 @@ class Segmenter:
             np.uint8, copy=False
         )
 
-    def _forward(self, pixels: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, H, W, 3) uint8 → both logits. The permuted view is already channels_last."""
-        images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+    def _forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, H, W, 3) uint8 on the device → both logits. The permuted view is already channels_last."""
+        images = pixels.permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return self._model(images)
 
@@ -155,35 +222,3 @@ def check_image(image: NDArray[np.uint8]) -> None:
         raise SetupError(f"an image must be uint8 RGB of shape (H, W, 3); this one is {found}")
     if image.size == 0:
         raise SetupError(f"the image is empty: shape {image.shape}; give at least one pixel")
-
-
-def resolve_device(name: str) -> torch.device:
-    """The torch device for auto, cpu, cuda or cuda:N.
-
-    Raises:
-        SetupError: unknown name, or a CUDA device that is not there. There is no silent fall-back to the CPU.
-    """
-    if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SetupError(f"device '{name}' is unknown; choose auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise SetupError(
-            f"device '{name}' was asked for, but torch sees {torch.cuda.device_count()} CUDA devices; "
-            "choose device auto or cpu, or install a CUDA build of torch and the driver"
-        )
-    if device.type not in ("cpu", "cuda"):
-        raise SetupError(f"device '{name}' is not supported; choose auto, cpu, cuda or cuda:N")
-    return device
-
-
-def resolve_precision(name: str, device: torch.device) -> torch.dtype:
-    """The torch dtype for auto, fp32, fp16 or bf16 on that device."""
-    choices = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    if name == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
-    if name not in choices:
-        raise SetupError(f"precision '{name}' is unknown; choose auto, {', '.join(choices)}")
-    return choices[name]

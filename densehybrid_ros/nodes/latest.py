@@ -1,53 +1,48 @@
-"""One slot, one worker thread: the newest item wins, older ones are dropped and counted."""
+"""One slot per camera: the newest item wins, older ones are dropped and counted."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 
 
-class NewestWins(Generic[Item]):
-    """Runs `work(item)` in its own thread, always on the newest item put in.
+class NewestWins(Generic[Key, Item]):
+    """Slots between the thread that takes messages and the one that works on them; never a queue."""
 
-    `work` must not raise: what can go wrong per frame is counted where it is known.
-    """
-
-    def __init__(self, work: Callable[[Item], None], dropped: Callable[[], None]) -> None:
-        self._work = work
+    def __init__(self, dropped: Callable[[Item], None]) -> None:
         self._dropped = dropped
-        self._item: Item | None = None
-        self._stopping = False
+        self._items: dict[Key, Item] = {}
+        self._closed = False
         self._condition = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="inference")
-        self._thread.start()
 
-    def put(self, item: Item) -> None:
-        """Hands over an item; one that still waits is dropped."""
+    def put(self, key: Key, item: Item) -> None:
+        """Hands over an item; one that still waits under that key is dropped, and so is any after `close`."""
         with self._condition:
-            replaced = self._item is not None
-            self._item = item
+            replaced = item if self._closed else self._items.pop(key, None)
+            if not self._closed:
+                self._items[key] = item
             self._condition.notify()
-        if replaced:
-            self._dropped()
+        if replaced is not None:
+            self._dropped(replaced)
 
-    def stop(self) -> None:
-        """Waits for the item at work and ends the thread; one that still waits is dropped."""
+    def take(self) -> list[Item]:
+        """Everything that waits, the one that has waited longest first; waits for at least one. Empty once closed."""
         with self._condition:
-            waiting, self._item = self._item is not None, None
-            self._stopping = True
-            self._condition.notify()
-        if waiting:
-            self._dropped()
-        self._thread.join()
+            self._condition.wait_for(lambda: bool(self._items) or self._closed)
+            items = list(self._items.values())
+            self._items.clear()
+            return items
 
-    def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._item is not None or self._stopping)
-                item, self._item = self._item, None
-            if item is None:
-                return
-            self._work(item)
+    def close(self) -> None:
+        """Wakes whoever takes; what still waits is dropped."""
+        with self._condition:
+            waiting = list(self._items.values())
+            self._items.clear()
+            self._closed = True
+            self._condition.notify_all()
+        for item in waiting:
+            self._dropped(item)

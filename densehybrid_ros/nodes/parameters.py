@@ -22,6 +22,7 @@ TYPES = {
     int: ParameterType.PARAMETER_INTEGER,
     float: ParameterType.PARAMETER_DOUBLE,
     str: ParameterType.PARAMETER_STRING,
+    tuple: ParameterType.PARAMETER_STRING_ARRAY,
 }
 
 
@@ -36,7 +37,7 @@ def declare_settings(node: Node) -> Settings:
     changes: dict[str, Any] = {}
     for entry in setting_fields():
         unset = isinstance(entry.default, float) and math.isnan(entry.default)
-        default = None if unset else entry.default
+        default = list(entry.default) if isinstance(entry.default, tuple) else None if unset else entry.default
         value = node.declare_parameter(entry.name, default, _descriptor(entry)).value
         if value is not None:
             changes[entry.name] = value

@@ -15,6 +15,14 @@ from rclpy.signals import SignalHandlerOptions
 
 from densehybrid_ros.core.errors import SetupError
 
+FAILED = 3
+"""Exit status of a node that cannot work on, so that a launch file starts it anew."""
+
+
+class NodeFailed(RuntimeError):
+    """Leaves a callback to end the process: nothing in it can be used again."""
+
+
 AnyNode = TypeVar("AnyNode", bound=Node)
 
 
@@ -28,7 +36,8 @@ def run_node(
     """Makes a node, calls `begin`, spins until a signal comes or `finished`, calls `end`, and tidies up.
 
     The signals only set a flag: rclpy's own handlers raise KeyboardInterrupt wherever the interpreter happens to be,
-    half-way through a callback or the clean-up. A SetupError ends the process with one line and status 2.
+    half-way through a callback or the clean-up. A SetupError ends the process with one line and status 2, NodeFailed
+    with status FAILED.
     """
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     stopping = False
@@ -41,14 +50,14 @@ def run_node(
     signal.signal(signal.SIGTERM, stop)
     node: AnyNode | None = None
     executor = SingleThreadedExecutor()
-    problem: SetupError | None = None
+    problem: SetupError | NodeFailed | None = None
     try:
         node = make()
         executor.add_node(node)
         begin(node)
         while not stopping and not finished(node):
             executor.spin_once(timeout_sec=0.2)
-    except SetupError as error:
+    except (SetupError, NodeFailed) as error:
         problem = error
     except ExternalShutdownException:
         stopping = True
@@ -60,4 +69,4 @@ def run_node(
         rclpy.try_shutdown()
     if problem is not None:
         print(f"error: {problem}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(FAILED if isinstance(problem, NodeFailed) else 2)

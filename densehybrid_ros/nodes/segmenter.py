@@ -1,50 +1,38 @@
-"""The lifecycle node `densehybrid`: image in; semantic map, anomaly score, open-set map and overlay out.
+"""The lifecycle node `densehybrid`: images in; semantic map, anomaly score, open-set map and overlay out.
 
 configure loads and warms up the weights, activate subscribes, deactivate unsubscribes, cleanup frees the device. With
-the parameter `autostart` (default true) the node configures and activates itself. Frames are taken by the executor's
-thread and worked on in another; the newest wins. Every output carries the header of the image it belongs to.
+the parameter `autostart` (default true) the node configures and activates itself. One network serves all `cameras`:
+every step takes the newest frame of each camera that has one. Every output carries the header of its image.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+import traceback
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.lifecycle.publisher import LifecyclePublisher
-from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
 
-from densehybrid_ros.convert import FrameError, image_message, rgb_from_image
-from densehybrid_ros.core.draw import overlay
+from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory
+from densehybrid_ros.core.devices import allocated_mb, device_name, release_cached_memory
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.core.settings import LIVE, Settings
-from densehybrid_ros.nodes.diagnostics import diagnostics_message
-from densehybrid_ros.nodes.latest import NewestWins
-from densehybrid_ros.nodes.parameters import declare_settings, normalised, settings_after
-from densehybrid_ros.nodes.running import run_node
-from densehybrid_ros.nodes.statistics import FrameStatistics
+from densehybrid_ros.nodes.camera_input import CameraInput, Taken
+from densehybrid_ros.nodes.camera_outputs import CAMERA_INFO, CameraOutputs
+from densehybrid_ros.nodes.complaints import Complaints
+from densehybrid_ros.nodes.diagnostics import ERROR, OK, CameraReport, Verdict, diagnostics_message
+from densehybrid_ros.nodes.frame_work import MOST_EXHAUSTED, Answer, Camera, FrameWork
+from densehybrid_ros.nodes.live_settings import LiveSettings
+from densehybrid_ros.nodes.pipeline import Pipeline
+from densehybrid_ros.nodes.running import NodeFailed, run_node
+from densehybrid_ros.nodes.statistics import Counts, FrameStatistics
 
-CLOCK_JUMP = 1.0
-"""s; a stamp that lies further back means that the clock was set back (a bag loop), not that the frame is late."""
-OUTPUTS = ("semantic", "anomaly", "open_set", "overlay")
-
-
-@dataclass(frozen=True)
-class Taken:
-    """An image message and the steady time at which it was taken, s."""
-
-    message: Image
-    taken: float
+REPORT_PERIOD = 1.0
+"""s between two diagnostics."""
 
 
 class SegmenterNode(LifecycleNode):
@@ -52,189 +40,199 @@ class SegmenterNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("densehybrid")
-        self._settings: Settings = declare_settings(self)
+        self._complaints = Complaints(self.get_logger().error)
         self._segmenter: Segmenter | None = None
-        self._outputs: dict[str, LifecyclePublisher] = {}
-        self._subscription: Subscription | None = None
-        self._slot: NewestWins[Taken] | None = None
-        self._statistics = FrameStatistics()
-        self._last_stamp = 0.0
-        self._active = False
+        self._cameras: dict[str, Camera] = {}
+        self._pipeline: Pipeline[Taken, Answer] | None = None
+        self._enabled = True
+        self._activated = 0.0
+        self._reported: dict[str, Counts] = {}
+        self._failure: Exception | None = None
+        self._trouble = ""
+        """Why the node is not active although it was to be; empty where all is well."""
+        self._settings = LiveSettings(self, self._announce_threshold)
         self._diagnostics: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self.add_pre_set_parameters_callback(self._complete_change)
-        self.add_on_set_parameters_callback(self._check_change)
-        self.add_post_set_parameters_callback(self._apply_change)
+        self._after_fault = self.create_guard_condition(self._handle_fault)
+        self.create_service(SetBool, "~/enable", self._enable)
+        # the steady clock: also while simulated time stands still
+        self.create_timer(REPORT_PERIOD, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def begin(self) -> None:
         """Configures and activates, where `autostart` says so."""
-        if self._settings.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        if self._settings.current.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the weights, checks their hash, warms up; FAILURE with one ERROR line where they cannot be used."""
-        settings = self._settings
+        settings = self._settings.current
         try:
             segmenter = Segmenter.load(
                 settings.model_path, settings.device, settings.precision, settings.inference_width
             )
-        except SetupError as error:
-            self.get_logger().error(f"not configured: {error}")
+            width = segmenter.inference_width or 640
+            segmenter.warm_up(width * 3 // 4, width, settings.warmup_iterations, len(settings.cameras))
+            self._settings.bind(segmenter)
+        except (SetupError, OutOfDeviceMemory, DeviceLost) as error:
+            self._trouble = f"not configured: {error}"
+            self.get_logger().error(self._trouble)
             return TransitionCallbackReturn.FAILURE
-        width = segmenter.inference_width or 640
-        segmenter.warm_up(width * 3 // 4, width, settings.warmup_iterations)
-        self._segmenter = segmenter
-        if settings.threshold != settings.threshold:  # unset: nan
-            self._take_stored_threshold(segmenter)
-        for name in OUTPUTS:
-            self._outputs[name] = self.create_lifecycle_publisher(
-                Image,
-                f"~/{name}/image_raw",
-                QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
+        self._segmenter, self._trouble = segmenter, ""
+        self._cameras = {name: self._make_camera(name, segmenter) for name in settings.cameras}
+        self._announce_threshold()
         self.get_logger().info(
             f"configured: {segmenter.info.architecture} with {segmenter.classes} classes on {segmenter.device}, "
-            f"threshold {self._settings.threshold:g} on score {self._settings.score}"
+            f"threshold {self._settings.current.threshold:g} on score {settings.score}"
         )
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribes."""
+        assert self._segmenter is not None
         result = super().on_activate(state)
-        self._slot = NewestWins(self._work, lambda: self._statistics.count("dropped_stale"))
-        self._active = True
-        self._last_stamp = 0.0
-        self._subscription = self.create_subscription(
-            Image,
-            "image_raw",
-            self._take,
-            QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        work = FrameWork(
+            self._segmenter,
+            self._cameras,
+            lambda: self._settings.current,
+            lambda: self.get_clock().now().nanoseconds,
+            self._complaints,
+            self._give_up,
         )
+        pipeline = self._pipeline = Pipeline(work.infer, work.publish, work.drop_stale)
+        self._activated, self._trouble = time.monotonic(), ""
+        for camera in self._cameras.values():
+            camera.input.subscribe(
+                lambda outputs=camera.outputs: self._enabled and bool(outputs.wanted()),
+                lambda taken: pipeline.put(taken.camera, taken),
+            )
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribes, and waits for the frame at work."""
+        """Unsubscribes, and waits for the frames at work."""
         self.stop_work()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Frees the network and the publishers."""
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs.clear()
-        self._segmenter = None
+        self._free()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Ends the work from any state."""
         self.stop_work()
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """A transition failed with an exception, which rclpy has logged: back to unconfigured."""
+        self.stop_work()
+        self._free()
         return TransitionCallbackReturn.SUCCESS
 
     def stop_work(self) -> None:
-        """Ends subscription and worker; harmless where there are none."""
-        self._active = False
-        if self._subscription is not None:
-            self.destroy_subscription(self._subscription)
-            self._subscription = None
-        if self._slot is not None:
-            self._slot.stop()
-            self._slot = None
+        """Ends subscriptions and threads; harmless where there are none."""
+        for camera in self._cameras.values():
+            camera.input.unsubscribe()
+        if self._pipeline is not None:
+            self._pipeline.stop()
+            self._pipeline = None
 
-    def _take(self, message: Image) -> None:
-        """Executor's thread: nothing here takes longer than looking at the header."""
-        if self._slot is None or not self._wanted():
-            return
-        self._statistics.count("frames_in")
-        stamp = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
-        if 0 < self._last_stamp - stamp <= CLOCK_JUMP:
-            self._statistics.drop("dropped_stale", f"stamp {stamp:.3f} is older than the last, {self._last_stamp:.3f}")
-            return
-        self._last_stamp = stamp
-        self._slot.put(Taken(message, time.monotonic()))
-
-    def _work(self, frame: Taken) -> None:
-        """Worker's thread: one frame, whatever happens to it."""
-        try:
-            self._segment(frame.message)
-        except FrameError as error:
-            self._statistics.drop("dropped_invalid", str(error))
-            self.get_logger().error(f"frame dropped: {error}", throttle_duration_sec=5.0)
-        except Exception as error:
-            # whatever a driver, the device or the middleware raises: this frame is lost and counted, the node lives
-            self._statistics.drop("dropped_error", f"{type(error).__name__}: {error}")
-            self.get_logger().error(f"frame dropped: {type(error).__name__}: {error}", throttle_duration_sec=5.0)
-        else:
-            self._statistics.finished(time.monotonic() - frame.taken)
-
-    def _segment(self, message: Image) -> None:
-        """Computes and publishes what somebody listens to."""
-        settings, segmenter = self._settings, self._segmenter
-        assert segmenter is not None
-        image = rgb_from_image(message, settings.max_image_pixels)
-        scene = segmenter(image, settings.threshold, settings.score)
-        wanted = self._wanted()
-        if "semantic" in wanted:
-            self._outputs["semantic"].publish(image_message(scene.semantic, "mono8", message.header))
-        if "anomaly" in wanted:
-            self._outputs["anomaly"].publish(image_message(scene.score, "32FC1", message.header))
-        if "open_set" in wanted:
-            self._outputs["open_set"].publish(image_message(scene.open_set, "mono8", message.header))
-        if "overlay" in wanted:
-            drawn = overlay(image, scene, segmenter.info.palette, settings.overlay_alpha)
-            self._outputs["overlay"].publish(image_message(drawn, "rgb8", message.header))
-
-    def _wanted(self) -> set[str]:
-        """Names of the outputs that somebody listens to."""
-        return {name for name, publisher in self._outputs.items() if publisher.get_subscription_count() > 0}
-
-    def _take_stored_threshold(self, segmenter: Segmenter) -> None:
-        value = segmenter.default_threshold(self._settings.score)
-        self.set_parameters([Parameter("threshold", Parameter.Type.DOUBLE, value)])
-
-    def _complete_change(self, parameters: list[Parameter]) -> list[Parameter]:
-        """Integers become doubles where wanted; a new score alone brings its stored threshold along."""
-        parameters = [normalised(parameter) for parameter in parameters]
-        named = {parameter.name: parameter.value for parameter in parameters}
-        score = named.get("score")
-        stored = self._segmenter.info.calibration if self._segmenter is not None else {}
-        if self._segmenter is not None and "threshold" not in named and score in stored:
-            value = self._segmenter.default_threshold(str(score))
-            parameters.append(Parameter("threshold", Parameter.Type.DOUBLE, value))
-        return parameters
-
-    def _check_change(self, parameters: list[Parameter]) -> SetParametersResult:
-        """Refuses the whole change where any of it is wrong, or comes too late."""
-        try:
-            changed = settings_after(self._settings, parameters)
-        except SetupError as error:
-            return SetParametersResult(successful=False, reason=str(error))
+    def _free(self) -> None:
+        for camera in self._cameras.values():
+            camera.outputs.destroy()
+        self._cameras, self._reported = {}, {}
+        self._settings.release()
         if self._segmenter is not None:
-            for name in vars(changed):
-                same = getattr(changed, name) == getattr(self._settings, name)
-                if name not in LIVE and not same:
-                    reason = f"{name} is read when the node is configured; deactivate and clean it up first"
-                    return SetParametersResult(successful=False, reason=reason)
-        return SetParametersResult(successful=True)
+            device, self._segmenter = self._segmenter.device, None
+            release_cached_memory(device)
 
-    def _apply_change(self, parameters: list[Parameter]) -> None:
-        self._settings = settings_after(self._settings, parameters)
+    def _make_camera(self, name: str, segmenter: Segmenter) -> Camera:
+        statistics = FrameStatistics()
+        taking = CameraInput(self, name, lambda: self._settings.current, statistics, self._complaints)
+        return Camera(name, statistics, taking, CameraOutputs(self, name, segmenter.info))
+
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        """Frames that come while the node is disabled are counted as unwanted."""
+        self._enabled = request.data
+        response.success, response.message = True, "enabled" if request.data else "disabled"
+        return response
+
+    def _announce_threshold(self) -> None:
+        for camera in self._cameras.values():
+            camera.outputs.publish_threshold(self._settings.current.threshold)
+
+    def _give_up(self, error: Exception) -> None:
+        """Called by the inference thread: what follows is the executor's to do."""
+        self._failure = error
+        self._after_fault.trigger()
+
+    def _handle_fault(self) -> None:
+        """Lost devices end the process, so that launch starts it anew; exhausted ones only the work."""
+        error, self._failure = self._failure, None
+        if isinstance(error, DeviceLost):
+            raise NodeFailed(str(error))
+        if error is not None and self._pipeline is not None:
+            self._trouble = f"deactivated: {error}, {MOST_EXHAUSTED} times in a row; free memory and activate again"
+            self.get_logger().error(self._trouble)
+            self.trigger_deactivate()
 
     def _report(self) -> None:
-        """Once a second, on the steady clock: also while simulated time stands still."""
-        segmenter = self._segmenter
-        facts = {"state": "active" if self._active else "inactive" if segmenter else "unconfigured"}
+        """Once a second; an exception that left this callback would end rclpy's spin."""
+        try:
+            self._publish_diagnostics()
+        except Exception as error:
+            self._complaints.once(type(error), f"no diagnostics: {error}\n{traceback.format_exc()}")
+
+    def _publish_diagnostics(self) -> None:
+        now, timeout = time.monotonic(), self._settings.current.camera_timeout
+        active = self._pipeline is not None
+        reports = []
+        for name, camera in self._cameras.items():
+            snapshot = camera.statistics.snapshot()
+            silent = min(snapshot.last_frame_age, now - self._activated)
+            reports.append(
+                CameraReport(
+                    name,
+                    snapshot,
+                    self._reported.get(name, Counts()),
+                    stale=active and silent > timeout,
+                    lacks_camera_info=CAMERA_INFO in camera.outputs.wanted() and camera.input.camera_info is None,
+                )
+            )
+            self._reported[name] = snapshot.counts
+        stamp = self.get_clock().now().to_msg()
+        name = self.get_fully_qualified_name()
+        self._diagnostics.publish(diagnostics_message(name, stamp, self._verdict(), self._facts(), reports))
+
+    def _state(self) -> str:
+        if self._segmenter is None:
+            return "unconfigured"
+        return "active" if self._pipeline is not None else "inactive"
+
+    def _verdict(self) -> Verdict:
+        if self._trouble:
+            return Verdict(ERROR, self._trouble)
+        return Verdict(OK, self._state() if self._enabled else f"{self._state()}, disabled by ~/enable")
+
+    def _facts(self) -> dict[str, str]:
+        """What all cameras have in common."""
+        settings, segmenter = self._settings.current, self._segmenter
+        facts = {"state": self._state(), "device": "", "gpu_name": "", "model": "", "precision": ""}
+        facts |= {
+            "threshold": f"{settings.threshold:g}",
+            "score": settings.score,
+            "enabled": str(self._enabled).lower(),
+        }
+        facts["gpu_mem_mb"] = ""
         if segmenter is not None:
+            memory = allocated_mb(segmenter.device)
             facts |= {
                 "device": str(segmenter.device),
+                "gpu_name": device_name(segmenter.device),
                 "model": segmenter.info.architecture,
                 "precision": str(segmenter.precision).removeprefix("torch."),
-                "threshold": f"{self._settings.threshold:g}",
-                "score": self._settings.score,
+                "gpu_mem_mb": "" if memory is None else f"{memory:.0f}",
             }
-        now = self.get_clock().now().to_msg()
-        name = self.get_fully_qualified_name()
-        self._diagnostics.publish(diagnostics_message(name, now, self._active, facts, self._statistics))
+        return facts
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,63 +3,152 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
+
+WINDOW = 300
+"""Frames over which latencies are taken."""
+RATE_WINDOW = 5.0
+"""s over which rates are taken."""
+STAGES = ("decode", "upload", "infer", "postprocess", "publish")
 
 
 @dataclass(frozen=True)
 class Counts:
-    """A consistent copy: frames_in = frames_out + the three kinds of drops + in_work."""
+    """A consistent copy: frames_in = frames_out + all kinds of drops + in_work."""
 
     frames_in: int = 0
     frames_out: int = 0
     dropped_stale: int = 0
-    """Replaced by a newer frame before work on it began, or older than the last one."""
+    """Replaced by a newer frame before work on it began, older than the last one, or older than max_frame_age."""
     dropped_invalid: int = 0
     """Unusable message."""
     dropped_error: int = 0
     """Failed in the network or in publishing."""
+    dropped_unwanted: int = 0
+    """Nobody subscribed to an output, or the node was disabled."""
+
+    @property
+    def dropped(self) -> int:
+        return self.dropped_stale + self.dropped_invalid + self.dropped_error + self.dropped_unwanted
 
     @property
     def in_work(self) -> int:
-        return self.frames_in - self.frames_out - self.dropped_stale - self.dropped_invalid - self.dropped_error
+        return self.frames_in - self.frames_out - self.dropped
 
 
-class FrameStatistics:
-    """Thread-safe counters, and the latencies of the last frames."""
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that is known of one camera, or of all together, at one moment."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts = dict.fromkeys(Counts.__dataclass_fields__, 0)
-        self._latencies: deque[float] = deque(maxlen=300)
-        self.last_error = ""
-
-    def count(self, what: str) -> None:
-        """Adds one to the counter of that name."""
-        with self._lock:
-            self._counts[what] += 1
-
-    def drop(self, what: str, reason: str) -> None:
-        """Counts a drop and keeps its reason."""
-        self.count(what)
-        self.last_error = reason
-
-    def finished(self, latency: float) -> None:
-        """Counts a published frame; `latency` in s on the steady clock, from taken to published."""
-        with self._lock:
-            self._counts["frames_out"] += 1
-            self._latencies.append(latency)
-
-    def counts(self) -> Counts:
-        with self._lock:
-            return Counts(**self._counts)
+    counts: Counts
+    latencies_ms: tuple[float, ...]
+    """From taken to published, of the last frames, on the steady clock."""
+    stages_ms: Mapping[str, tuple[float, ...]]
+    """By name of the stage, of the last frames."""
+    input_hz: float
+    output_hz: float
+    last_frame_age: float
+    """s on the steady clock since the last message came, usable or not; inf before the first."""
+    last_error: str
 
     def latency_ms(self) -> dict[str, float]:
-        """mean, p95 and max of the last 300 frames, ms; empty before the first."""
-        with self._lock:
-            values = np.array(self._latencies) * 1000
+        """mean, p95 and max; empty before the first frame."""
+        values = np.array(self.latencies_ms)
         if not values.size:
             return {}
         return {"mean": float(values.mean()), "p95": float(np.percentile(values, 95)), "max": float(values.max())}
+
+    def stage_ms(self) -> dict[str, float]:
+        """Mean by stage; stages without a frame are missing."""
+        return {name: float(np.mean(values)) for name, values in self.stages_ms.items() if values}
+
+
+class FrameStatistics:
+    """Thread-safe counters, latencies of the last frames, and rates."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts = {entry.name: 0 for entry in fields(Counts)}
+        self._last_error = ""
+        self._last_frame: float | None = None
+        self._clear_windows()
+
+    def _clear_windows(self) -> None:
+        self._latencies: deque[float] = deque(maxlen=WINDOW)
+        self._stages: dict[str, deque[float]] = {name: deque(maxlen=WINDOW) for name in STAGES}
+        self._arrivals: deque[float] = deque(maxlen=1000)
+        self._departures: deque[float] = deque(maxlen=1000)
+
+    def arrived(self) -> None:
+        """Counts a frame that was taken."""
+        with self._lock:
+            now = self._clock()
+            self._counts["frames_in"] += 1
+            self._last_frame = now
+            self._arrivals.append(now)
+
+    def drop(self, cause: str, reason: str = "") -> None:
+        """Counts a drop under `cause`, a field of Counts, and keeps a reason that the user should read."""
+        with self._lock:
+            self._counts[cause] += 1
+            self._last_error = reason or self._last_error
+
+    def note_error(self, reason: str) -> None:
+        """Keeps the reason of something that went wrong without costing a frame."""
+        with self._lock:
+            self._last_error = reason
+
+    def finished(self, latency: float, stages_ms: Mapping[str, float]) -> None:
+        """Counts a published frame; `latency` in s on the steady clock, from taken to published."""
+        with self._lock:
+            self._counts["frames_out"] += 1
+            self._latencies.append(latency * 1000)
+            self._departures.append(self._clock())
+            for name, spent in stages_ms.items():
+                self._stages[name].append(spent)
+
+    def restart_windows(self) -> None:
+        """Forgets latencies and rates, which mix two times after a jump of the clock; the counters go on."""
+        with self._lock:
+            self._clear_windows()
+
+    def snapshot(self) -> Snapshot:
+        with self._lock:
+            now = self._clock()
+            return Snapshot(
+                counts=Counts(**self._counts),
+                latencies_ms=tuple(self._latencies),
+                stages_ms={name: tuple(values) for name, values in self._stages.items()},
+                input_hz=_rate(self._arrivals, now),
+                output_hz=_rate(self._departures, now),
+                last_frame_age=float("inf") if self._last_frame is None else now - self._last_frame,
+                last_error=self._last_error,
+            )
+
+
+def together(snapshots: Sequence[Snapshot]) -> Snapshot:
+    """All cameras as one: counters and rates are summed, the frames pooled; the freshest camera gives the age."""
+    names = [entry.name for entry in fields(Counts)]
+    return Snapshot(
+        counts=Counts(**{name: sum(getattr(each.counts, name) for each in snapshots) for name in names}),
+        latencies_ms=tuple(value for each in snapshots for value in each.latencies_ms),
+        stages_ms={name: tuple(v for each in snapshots for v in each.stages_ms.get(name, ())) for name in STAGES},
+        input_hz=sum(each.input_hz for each in snapshots),
+        output_hz=sum(each.output_hz for each in snapshots),
+        last_frame_age=min((each.last_frame_age for each in snapshots), default=float("inf")),
+        last_error=next((each.last_error for each in snapshots if each.last_error), ""),
+    )
+
+
+def _rate(times: deque[float], now: float) -> float:
+    """Events per second: over the last RATE_WINDOW, or since the first event where that is less long ago."""
+    recent = [time for time in times if now - time <= RATE_WINDOW]
+    if len(recent) < 2:
+        return 0.0
+    return (len(recent) - 1) / (recent[-1] - recent[0]) if recent[-1] > recent[0] else 0.0

@@ -9,24 +9,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from densehybrid_ros.convert import image_message
 from densehybrid_ros.demo import isolated_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ALL_OUTPUTS = ("semantic", "anomaly", "open_set", "overlay")
 PATIENCE = 120.0
 """s; the machine may be busy."""
 
@@ -50,8 +56,8 @@ def context(environment: dict[str, str]) -> Iterator[None]:
 class Process:
     """A node of ours, started as a user would."""
 
-    def __init__(self, name: str, environment: dict[str, str], *parameters: str, log: Path) -> None:
-        command = [sys.executable, "-m", f"densehybrid_ros.nodes.{name}", "--ros-args"]
+    def __init__(self, program: list[str], environment: dict[str, str], *parameters: str, log: Path) -> None:
+        command = [sys.executable, *program, "--ros-args"]
         for parameter in parameters:
             command += ["-p", parameter]
         self._log = log
@@ -81,9 +87,12 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     processes: list[Process] = []
 
     def begin(name: str, *parameters: str) -> Process:
-        if name == "segmenter":
+        program = ["-m", f"densehybrid_ros.nodes.{name}"]
+        if name == "faulty_segmenter":
+            program = [str(Path(__file__).parent / "faulty_segmenter.py")]
+        if name != "player":
             parameters = ("warmup_iterations:=0", *parameters)
-        processes.append(Process(name, environment, *parameters, log=tmp_path / f"{name}{len(processes)}.log"))
+        processes.append(Process(program, environment, *parameters, log=tmp_path / f"{name}{len(processes)}.log"))
         return processes[-1]
 
     yield begin
@@ -94,17 +103,26 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
 
 class Probe:
-    """Publishes images and keeps what the node answers."""
+    """Publishes the images of one camera and keeps what the node answers."""
 
-    def __init__(self, outputs: tuple[str, ...] = ("semantic", "anomaly", "open_set", "overlay")) -> None:
+    def __init__(
+        self,
+        outputs: tuple[str, ...] = ALL_OUTPUTS,
+        camera: str = "",
+        kind: type = Image,
+        executor: SingleThreadedExecutor | None = None,
+    ) -> None:
         self.node = rclpy.create_node(f"probe_{random.SystemRandom().randint(0, 10**9)}")
-        self.executor = SingleThreadedExecutor()
+        self.executor = executor or SingleThreadedExecutor()
         self.executor.add_node(self.node)
+        self.camera = camera
+        prefix = f"{camera}/" if camera else ""
+        topic = "image_raw" if kind is Image else "image_raw/compressed"
         quality = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-        self.publisher = self.node.create_publisher(Image, "image_raw", quality)
+        self.publisher = self.node.create_publisher(kind, f"{prefix}{topic}", quality)
+        self._topics = {name: f"/densehybrid/{prefix}{name}/image_raw" for name in outputs}
         self.received: dict[str, list[Image]] = {name: [] for name in outputs}
-        for name in outputs:
-            topic = f"/densehybrid/{name}/image_raw"
+        for name, topic in self._topics.items():
             self.node.create_subscription(Image, topic, self.received[name].append, quality)
         self.outputs = outputs
         self._seconds = 100
@@ -115,11 +133,10 @@ class Probe:
 
     def wait_for_node(self) -> None:
         """Until the node is subscribed and all its outputs are heard."""
-        topics = [f"/densehybrid/{name}/image_raw" for name in self.outputs]
         self.spin_until(
             lambda: (
                 self.publisher.get_subscription_count() > 0
-                and all(self.node.count_publishers(topic) > 0 for topic in topics)
+                and all(self.node.count_publishers(topic) > 0 for topic in self._topics.values())
             ),
             "the node",
         )
@@ -128,19 +145,19 @@ class Probe:
     def header(self, seconds: int | None = None) -> Header:
         """A new stamp, one second after the last."""
         self._seconds = self._seconds + 1 if seconds is None else seconds
-        header = Header(frame_id="front_camera")
+        header = Header(frame_id=f"{self.camera or 'front'}_camera")
         header.stamp.sec, header.stamp.nanosec = self._seconds, 250_000_000
         return header
 
-    def send(self, image: np.ndarray | Image, seconds: int | None = None) -> int:
+    def send(self, image: np.ndarray | Image | CompressedImage, seconds: int | None = None) -> int:
         """Publishes and returns the second of the stamp."""
-        message = image if isinstance(image, Image) else image_message(image, "rgb8", Header())
+        message = image_message(image, "rgb8", Header()) if isinstance(image, np.ndarray) else image
         message.header = self.header(seconds)
         self.publisher.publish(message)
         return message.header.stamp.sec
 
-    def answers(self, image: np.ndarray | Image, seconds: int | None = None) -> dict[str, Image]:
-        """All outputs of one image; sent again while discovery may still lose it."""
+    def answers(self, image: np.ndarray | Image | CompressedImage, seconds: int | None = None) -> dict[str, Image]:
+        """All outputs of one image."""
         second = self.send(image, seconds)
         return {name: self.answer(name, second) for name in self.outputs}
 
@@ -179,6 +196,31 @@ class Probe:
         self.node.destroy_client(client)
         return future.result()
 
+    def change_state(self, transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return self.call(ChangeState, "/densehybrid/change_state", request).success  # type: ignore[attr-defined]
+
+    def state(self) -> int:
+        response = self.call(GetState, "/densehybrid/get_state", GetState.Request())
+        return response.current_state.id  # type: ignore[attr-defined]
+
+    def report(self) -> DiagnosticArray:
+        """The next diagnostics that were made after this call."""
+        reports: list[DiagnosticArray] = []
+        subscription = self.node.create_subscription(DiagnosticArray, "/diagnostics", reports.append, 10)
+        self.spin_until(lambda: len(reports) > 0, "diagnostics")
+        reports.clear()
+        self.spin_until(lambda: len(reports) > 0, "diagnostics")
+        self.node.destroy_subscription(subscription)
+        return reports[-1]
+
+    def diagnostics(self, camera: str = "") -> dict[str, str]:
+        """Keys of the next report, of the whole node or of one named camera; `level` and `message` among them."""
+        name = f"/densehybrid: {camera}" if camera else "/densehybrid"
+        status = next(each for each in self.report().status if each.name == name)
+        values = {pair.key: pair.value for pair in status.values}
+        return {**values, "level": str(status.level[0]), "message": status.message}
+
     def set_parameter(self, name: str, value: object) -> tuple[bool, str]:
         """Success and reason of ros2 param set."""
         kinds = {
@@ -186,6 +228,7 @@ class Probe:
             int: ("integer_value", ParameterType.PARAMETER_INTEGER),
             float: ("double_value", ParameterType.PARAMETER_DOUBLE),
             str: ("string_value", ParameterType.PARAMETER_STRING),
+            list: ("string_array_value", ParameterType.PARAMETER_STRING_ARRAY),
         }
         attribute, kind = kinds[type(value)]
         parameter = Parameter(name=name, value=ParameterValue(type=kind, **{attribute: value}))
@@ -198,11 +241,42 @@ class Probe:
         return self.call(GetParameters, "/densehybrid/get_parameters", request).values[0]  # type: ignore[attr-defined]
 
 
+def _module(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def faulty() -> Callable[[np.ndarray, str], np.ndarray]:
+    """faulty(picture, "bug"): the picture that makes `faulty_segmenter` fail in that way."""
+    return _module(Path(__file__).parent / "faulty_segmenter.py").marked
+
+
 @pytest.fixture
 def probe(context: None) -> Iterator[Probe]:
     made = Probe()
     yield made
     made.close()
+
+
+@pytest.fixture
+def make_probe(context: None) -> Iterator[Callable[..., Probe]]:
+    """make_probe(outputs, camera, kind): several probes that share one executor, so that spinning one spins all."""
+    executor = SingleThreadedExecutor()
+    probes: list[Probe] = []
+
+    def make(outputs: tuple[str, ...] = ALL_OUTPUTS, camera: str = "", kind: type = Image) -> Probe:
+        probes.append(Probe(outputs, camera, kind, executor))
+        return probes[-1]
+
+    yield make
+    executor.shutdown()
+    for each in probes:
+        each.node.destroy_node()
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -24,26 +22,6 @@ if TYPE_CHECKING:
 
 Start = Callable[..., "Process"]
 UNKNOWN = 11
-
-
-def change_state(probe: Probe, transition: int) -> bool:
-    request = ChangeState.Request(transition=Transition(id=transition))
-    return probe.call(ChangeState, "/densehybrid/change_state", request).success  # type: ignore[attr-defined]
-
-
-def state(probe: Probe) -> int:
-    return probe.call(GetState, "/densehybrid/get_state", GetState.Request()).current_state.id  # type: ignore[attr-defined]
-
-
-def diagnostics(probe: Probe) -> dict[str, str]:
-    """The next report."""
-    reports: list[DiagnosticArray] = []
-    subscription = probe.node.create_subscription(DiagnosticArray, "/diagnostics", reports.append, 10)
-    probe.spin_until(lambda: len(reports) > 0, "diagnostics")
-    reports.clear()
-    probe.spin_until(lambda: len(reports) > 0, "diagnostics")
-    probe.node.destroy_subscription(subscription)
-    return {pair.key: pair.value for pair in reports[-1].status[0].values}
 
 
 def assert_open_set_follows(answers: dict[str, Image], threshold: float) -> float:
@@ -120,10 +98,10 @@ def test_bad_frames_are_counted_and_the_next_good_one_is_served(
     }
     for count, (reason, message) in enumerate(broken.items(), start=1):
         probe.send(message)
-        probe.spin_until(lambda count=count: diagnostics(probe)["dropped_invalid"] == str(count), "the count")
-        assert reason in diagnostics(probe)["last_error"]
+        probe.spin_until(lambda count=count: probe.diagnostics()["dropped_invalid"] == str(count), "the count")
+        assert reason in probe.diagnostics()["last_error"]
     probe.answers(good)
-    report = diagnostics(probe)
+    report = probe.diagnostics()
     assert report["frames_in"] == str(len(broken) + 2)
     assert report["frames_out"] == "2"
     assert report["state"] == "active"
@@ -141,7 +119,7 @@ def test_an_older_stamp_is_dropped_and_a_bag_loop_is_followed(
     older.header = probe.header(499)
     older.header.stamp.nanosec = 600_000_000
     probe.publisher.publish(older)
-    probe.spin_until(lambda: diagnostics(probe)["dropped_stale"] == "1", "the count")
+    probe.spin_until(lambda: probe.diagnostics()["dropped_stale"] == "1", "the count")
     assert not any(message.header.stamp.sec == 499 for message in probe.received["open_set"])
     probe.answers(picture, seconds=20)
 
@@ -150,17 +128,17 @@ def test_lifecycle_transitions_stop_and_start_the_outputs(
     start: Start, probe: Probe, random_weights: Path, picture: np.ndarray
 ) -> None:
     start("segmenter", f"model_path:={random_weights}", "autostart:=false")
-    probe.spin_until(lambda: state(probe) == State.PRIMARY_STATE_UNCONFIGURED, "unconfigured")
+    probe.spin_until(lambda: probe.state() == State.PRIMARY_STATE_UNCONFIGURED, "unconfigured")
     for _ in range(2):
-        assert change_state(probe, Transition.TRANSITION_CONFIGURE)
-        assert change_state(probe, Transition.TRANSITION_ACTIVATE)
+        assert probe.change_state(Transition.TRANSITION_CONFIGURE)
+        assert probe.change_state(Transition.TRANSITION_ACTIVATE)
         probe.wait_for_node()
         probe.answers(picture)
-        assert change_state(probe, Transition.TRANSITION_DEACTIVATE)
+        assert probe.change_state(Transition.TRANSITION_DEACTIVATE)
         probe.send(picture)
         probe.silence()
-        assert change_state(probe, Transition.TRANSITION_CLEANUP)
-    assert state(probe) == State.PRIMARY_STATE_UNCONFIGURED
+        assert probe.change_state(Transition.TRANSITION_CLEANUP)
+    assert probe.state() == State.PRIMARY_STATE_UNCONFIGURED
 
 
 @pytest.mark.parametrize("kind", ["missing", "altered"])
@@ -177,7 +155,7 @@ def test_unusable_weights_leave_the_node_unconfigured_with_one_clear_line(
     errors = [line for line in node.output.splitlines() if "[ERROR]" in line]
     assert len(errors) == 1
     assert str(path) in errors[0]
-    assert state(probe) == State.PRIMARY_STATE_UNCONFIGURED
+    assert probe.state() == State.PRIMARY_STATE_UNCONFIGURED
     assert node.stop() == 0
 
 

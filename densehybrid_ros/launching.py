@@ -1,0 +1,72 @@
+"""What the launch files have in common. Only they import this: `launch` comes with a ROS 2 installation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+Arguments = Mapping[str, tuple[str, str]]
+"""Default and description by name."""
+SEGMENTER_ARGUMENTS: Arguments = {
+    "image_transport": ("raw", "raw or compressed"),
+    "namespace": ("", "namespace of the node"),
+    "model_path": ("", "weights file; empty = the bundled weights"),
+    "device": ("auto", "auto, cpu, cuda, cuda:N"),
+    "use_sim_time": ("false", "take the time from /clock"),
+    "respawn": ("true", "start the node anew when it ends with an error, as it does when the device is lost"),
+    "log_level": ("info", "debug, info, warn, error"),
+}
+
+
+def shared_file(*path: str) -> PathJoinSubstitution:
+    """A file of the installed package."""
+    return PathJoinSubstitution([FindPackageShare("densehybrid_ros"), *path])
+
+
+def declarations(arguments: Arguments) -> list[DeclareLaunchArgument]:
+    """The arguments, and `params_file`."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=text)
+        for name, (default, text) in arguments.items()
+    ]
+    default = shared_file("config", "segmenter.yaml")
+    return [*declared, DeclareLaunchArgument("params_file", default_value=default, description="parameter file")]
+
+
+def large_image_profiles() -> list[SetEnvironmentVariable]:
+    """Fast DDS with room for whole images. Fast DDS 3 (from Kilted on) reads the first variable, Jazzy's the second."""
+    profile = shared_file("config", "fastdds_large_images.xml")
+    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    return [SetEnvironmentVariable(name, profile) for name in names]
+
+
+def typed(argument: str, kind: type) -> ParameterValue:
+    """An argument as a parameter of that type: without it, a path that looks like a number would become one."""
+    return ParameterValue(LaunchConfiguration(argument), value_type=kind)
+
+
+def segmenter_node(remappings: Sequence[tuple[Any, Any]], parameters: Mapping[str, Any]) -> Node:
+    """The node with SEGMENTER_ARGUMENTS; `parameters` go before the parameter file."""
+    from_arguments = {name: typed(name, str) for name in ("model_path", "device", "image_transport")}
+    return Node(
+        package="densehybrid_ros",
+        executable="segmenter",
+        name="densehybrid",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[
+            LaunchConfiguration("params_file"),
+            {**from_arguments, "use_sim_time": typed("use_sim_time", bool), **parameters},
+        ],
+        remappings=remappings,
+        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+        emulate_tty=True,
+        respawn=LaunchConfiguration("respawn"),
+        respawn_delay=2.0,
+    )

@@ -1,0 +1,180 @@
+"""What happens to frames in the threads of the pipeline: decode, segment as one batch, publish. Nothing here raises."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, CompressedImage
+
+from densehybrid_ros.convert import FrameError, rgb_from_image
+from densehybrid_ros.convert_compressed import rgb_from_compressed
+from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory
+from densehybrid_ros.core.devices import release_cached_memory
+from densehybrid_ros.core.segmenter import Scene, Segmenter
+from densehybrid_ros.core.settings import Settings
+from densehybrid_ros.nodes.camera_input import CameraInput, Taken
+from densehybrid_ros.nodes.camera_outputs import CameraOutputs, parts_of
+from densehybrid_ros.nodes.complaints import Complaints
+from densehybrid_ros.nodes.stamps import nanoseconds
+from densehybrid_ros.nodes.statistics import FrameStatistics
+
+MOST_EXHAUSTED = 3
+"""Steps in a row without enough device memory, after which the node gives up."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera's ways in and out."""
+
+    name: str
+    statistics: FrameStatistics
+    input: CameraInput
+    outputs: CameraOutputs
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A frame on its way into the network."""
+
+    frame: Taken
+    image: NDArray[np.uint8]
+    wanted: frozenset[str]
+    decode_ms: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A frame on its way out."""
+
+    frame: Taken
+    image: NDArray[np.uint8]
+    wanted: frozenset[str]
+    scene: Scene
+    camera_info: CameraInfo | None
+    overlay_alpha: float
+    stages_ms: Mapping[str, float]
+
+
+class FrameWork:
+    """`infer` belongs to one thread, `publish` to another."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        cameras: Mapping[str, Camera],
+        settings: Callable[[], Settings],
+        now: Callable[[], int],
+        complaints: Complaints,
+        give_up: Callable[[Exception], None],
+    ) -> None:
+        """
+        Args:
+            now: the node's time, ns; stamps are compared with it.
+            give_up: told of a fault that the node cannot work on with.
+        """
+        self._segmenter, self._cameras, self._settings = segmenter, cameras, settings
+        self._now, self._complaints, self._give_up = now, complaints, give_up
+        self._exhausted = 0
+
+    def infer(self, frames: Sequence[Taken]) -> list[Answer]:
+        """One step of the network over the newest frame of every camera that has one."""
+        settings = self._settings()
+        decoded = [each for frame in frames if (each := self._decode(frame, settings)) is not None]
+        if not decoded:
+            return []
+        parts = frozenset().union(*(parts_of(each.wanted) for each in decoded))
+        images = [each.image for each in decoded]
+        try:
+            scenes = self._segmenter.batch(images, settings.threshold, settings.score, parts)
+        except Exception as error:
+            self._drop_all(decoded, error)
+            return []
+        self._exhausted = 0
+        shared = dict(self._segmenter.stage_ms)
+        return [
+            Answer(
+                each.frame,
+                each.image,
+                each.wanted,
+                scene,
+                self._cameras[each.frame.camera].input.camera_info,
+                settings.overlay_alpha,
+                {"decode": each.decode_ms, **shared},
+            )
+            for each, scene in zip(decoded, scenes, strict=True)
+        ]
+
+    def publish(self, answer: Answer) -> None:
+        """Publishes under the header of the frame, and counts it."""
+        camera = self._cameras[answer.frame.camera]
+        begun = time.monotonic()
+        try:
+            camera.outputs.publish(
+                answer.wanted,
+                answer.frame.message.header,
+                answer.image,
+                answer.scene,
+                answer.camera_info,
+                answer.overlay_alpha,
+            )
+        except Exception as error:
+            self._drop(answer.frame, error)
+            return
+        done = time.monotonic()
+        stages = {**answer.stages_ms, "publish": (done - begun) * 1000}
+        camera.statistics.finished(done - answer.frame.taken, stages)
+
+    def drop_stale(self, frame: Taken) -> None:
+        """A newer frame came before work on this one began."""
+        self._cameras[frame.camera].statistics.drop("dropped_stale")
+
+    def _decode(self, frame: Taken, settings: Settings) -> Decoded | None:
+        camera = self._cameras[frame.camera]
+        begun = time.monotonic()
+        try:
+            age = self._age(frame)
+            if settings.max_frame_age and age > settings.max_frame_age:
+                reason = f"frame is {age:.3f} s old, max_frame_age is {settings.max_frame_age:g} s"
+                camera.statistics.drop("dropped_stale", reason)
+                return None
+            wanted = camera.outputs.wanted()
+            if not wanted:
+                camera.statistics.drop("dropped_unwanted")
+                return None
+            message, limit = frame.message, settings.max_image_pixels
+            compressed = isinstance(message, CompressedImage)
+            image = rgb_from_compressed(message, limit) if compressed else rgb_from_image(message, limit)
+        except FrameError as error:
+            camera.input.refuse(error)
+            return None
+        except Exception as error:
+            self._drop(frame, error)
+            return None
+        return Decoded(frame, image, wanted, (time.monotonic() - begun) * 1000)
+
+    def _age(self, frame: Taken) -> float:
+        """s since the frame's stamp, by the node's clock; 0 before simulated time has begun."""
+        now = self._now()
+        return (now - nanoseconds(frame.message.header.stamp)) * 1e-9 if now else 0.0
+
+    def _drop_all(self, decoded: Sequence[Decoded], error: Exception) -> None:
+        for each in decoded:
+            self._drop(each.frame, error)
+        if isinstance(error, OutOfDeviceMemory):
+            self._exhausted += 1
+            release_cached_memory(self._segmenter.device)
+        if isinstance(error, DeviceLost) or self._exhausted >= MOST_EXHAUSTED:
+            self._exhausted = 0
+            self._give_up(error)
+
+    def _drop(self, frame: Taken, error: Exception) -> None:
+        """Whatever a driver, the device or the middleware raised: this frame is lost and counted, the node lives."""
+        text = f"{type(error).__name__}: {error}"
+        self._cameras[frame.camera].statistics.drop("dropped_error", text)
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        self._complaints.once(type(error), f"frame dropped: {text}\n{trace}")
