@@ -43,6 +43,8 @@ class SegmenterNode(LifecycleNode):
         self._complaints = Complaints(self.get_logger().error)
         self._segmenter: Segmenter | None = None
         self._cameras: dict[str, Camera] = {}
+        self._statistics: dict[str, FrameStatistics] = {}
+        """By camera; kept when the node is cleaned up and configured anew."""
         self._pipeline: Pipeline[Taken, Answer] | None = None
         self._enabled = True
         self._activated = 0.0
@@ -139,14 +141,14 @@ class SegmenterNode(LifecycleNode):
     def _free(self) -> None:
         for camera in self._cameras.values():
             camera.outputs.destroy()
-        self._cameras, self._reported = {}, {}
+        self._cameras = {}
         self._settings.release()
         if self._segmenter is not None:
             device, self._segmenter = self._segmenter.device, None
             release_cached_memory(device)
 
     def _make_camera(self, name: str, segmenter: Segmenter) -> Camera:
-        statistics = FrameStatistics()
+        statistics = self._statistics.setdefault(name, FrameStatistics())
         taking = CameraInput(self, name, lambda: self._settings.current, statistics, self._complaints)
         return Camera(name, statistics, taking, CameraOutputs(self, name, segmenter.info))
 
