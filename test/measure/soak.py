@@ -21,12 +21,12 @@ import numpy as np
 from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import Image
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).parent)]
-from running_node import RunningNode
-
 from densehybrid_ros.convert import image_message
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.roadworld import Roadworld
+
+sys.path.insert(0, str(Path(__file__).parent))  # this folder is no package
+from running_node import RunningNode
 
 SIZE = (640, 480)
 PICTURES = 12
