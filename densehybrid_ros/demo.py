@@ -18,11 +18,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.dds_profile import profile_variable
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summary_table
@@ -109,17 +109,8 @@ def isolated_environment() -> dict[str, str]:
     environment["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     if DDS_PROFILE.is_file():
-        environment.setdefault(_profile_variable(), str(DDS_PROFILE))
+        environment.setdefault(profile_variable(), str(DDS_PROFILE))
     return environment
-
-
-def _profile_variable() -> str:
-    """Fast DDS 3 (from Kilted on) renamed it, and Jazzy's release does not know the new name."""
-    try:
-        old = version("ros-rclpy").startswith("7.")
-    except PackageNotFoundError:
-        old = os.environ.get("ROS_DISTRO") == "jazzy"
-    return "FASTRTPS_DEFAULT_PROFILES_FILE" if old else "FASTDDS_DEFAULT_PROFILES_FILE"
 
 
 def _clear(out: Path) -> None:

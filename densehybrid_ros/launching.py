@@ -11,6 +11,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from densehybrid_ros.dds_profile import profile_variable
+
 Arguments = Mapping[str, tuple[str, str]]
 """Default and description by name."""
 SEGMENTER_ARGUMENTS: Arguments = {
@@ -39,11 +41,29 @@ def declarations(arguments: Arguments) -> list[DeclareLaunchArgument]:
     return [*declared, DeclareLaunchArgument("params_file", default_value=default, description="parameter file")]
 
 
-def large_image_profiles() -> list[SetEnvironmentVariable]:
-    """Fast DDS with room for whole images. Fast DDS 3 (from Kilted on) reads the first variable, Jazzy's the second."""
-    profile = shared_file("config", "fastdds_large_images.xml")
-    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-    return [SetEnvironmentVariable(name, profile) for name in names]
+def large_image_profile() -> SetEnvironmentVariable:
+    """Fast DDS with room for whole images, for all nodes that are launched after it."""
+    return SetEnvironmentVariable(profile_variable(), shared_file("config", "fastdds_large_images.xml"))
+
+
+def camera_info_beside(image_topic: str) -> str:
+    """By the convention of image_transport: /cam/image_raw → /cam/camera_info."""
+    folder, slash, _ = image_topic.rpartition("/")
+    return f"{folder}{slash}camera_info"
+
+
+def camera_remappings(prefix: str, image_topic: str, camera_info_topic: str) -> list[tuple[str, str]]:
+    """From the names that the node gives a camera's topics to those that the camera gives them.
+
+    Args:
+        prefix: "" or "NAME/".
+        camera_info_topic: "" = beside the image topic.
+    """
+    return [
+        (f"{prefix}image_raw", image_topic),
+        (f"{prefix}image_raw/compressed", f"{image_topic}/compressed"),
+        (f"{prefix}camera_info", camera_info_topic or camera_info_beside(image_topic)),
+    ]
 
 
 def typed(argument: str, kind: type) -> ParameterValue:

@@ -8,20 +8,26 @@ from launch.actions import OpaqueFunction
 from launch.launch_context import LaunchContext
 from launch_ros.actions import Node
 
-from densehybrid_ros.launching import SEGMENTER_ARGUMENTS, declarations, large_image_profiles, segmenter_node
+from densehybrid_ros.launching import (
+    SEGMENTER_ARGUMENTS,
+    camera_remappings,
+    declarations,
+    large_image_profile,
+    segmenter_node,
+)
 from launch import LaunchDescription
 
 ARGUMENTS = {
     "cameras": ("front,left,right", "names of the cameras, separated by commas"),
     "image_topics": ("", "image topics in the order of the cameras, separated by commas; empty = NAME/image_raw"),
-    "camera_info_topics": ("", "likewise; empty = NAME/camera_info"),
+    "camera_info_topics": ("", "likewise; empty = camera_info beside the images"),
     **SEGMENTER_ARGUMENTS,
 }
 
 
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
-        [*declarations(ARGUMENTS), *large_image_profiles(), OpaqueFunction(function=segmenter_of_cameras)]
+        [*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=segmenter_of_cameras)]
     )
 
 
@@ -30,14 +36,14 @@ def segmenter_of_cameras(context: LaunchContext) -> list[Node]:
     cameras = names_in(context, "cameras")
     if not cameras:
         raise RuntimeError("cameras is empty; give names separated by commas, as in cameras:=front,left")
+    images = names_in(context, "image_topics") or [f"{camera}/image_raw" for camera in cameras]
+    infos = names_in(context, "camera_info_topics") or [""] * len(cameras)
+    for argument, topics in (("image_topics", images), ("camera_info_topics", infos)):
+        if len(topics) != len(cameras):
+            raise RuntimeError(f"{argument} names {len(topics)} topics for {len(cameras)} cameras; give one for each")
     remappings = []
-    for argument, topic in (("image_topics", "image_raw"), ("camera_info_topics", "camera_info")):
-        others = names_in(context, argument) or [f"{camera}/{topic}" for camera in cameras]
-        if len(others) != len(cameras):
-            raise RuntimeError(f"{argument} names {len(others)} topics for {len(cameras)} cameras; give one for each")
-        remappings += [(f"{camera}/{topic}", other) for camera, other in zip(cameras, others, strict=True)]
-    images = [(source, other) for source, other in remappings if source.endswith("/image_raw")]
-    remappings += [(f"{source}/compressed", f"{other}/compressed") for source, other in images]
+    for camera, image, info in zip(cameras, images, infos, strict=True):
+        remappings += camera_remappings(f"{camera}/", image, info)
     return [segmenter_node(remappings, {"cameras": cameras})]
 
 

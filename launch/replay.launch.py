@@ -12,7 +12,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from densehybrid_ros.launching import SEGMENTER_ARGUMENTS, declarations, large_image_profiles, shared_file, typed
+from densehybrid_ros.launching import SEGMENTER_ARGUMENTS, declarations, large_image_profile, shared_file, typed
 from launch import LaunchDescription
 
 PLAYER_ARGUMENTS = {
@@ -50,5 +50,5 @@ def generate_launch_description() -> LaunchDescription:
     )
     # the player needs the profile as well as the segmenter
     return LaunchDescription(
-        [*declarations(PLAYER_ARGUMENTS | CAMERA_ARGUMENTS), *large_image_profiles(), segmenter, player, ended]
+        [*declarations(PLAYER_ARGUMENTS | CAMERA_ARGUMENTS), large_image_profile(), segmenter, player, ended]
     )

@@ -1,0 +1,155 @@
+"""config/camera.rviz and config/foxglove_layout.json: what a user opens shows what the node publishes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+RVIZ = CONFIG / "camera.rviz"
+FOXGLOVE = CONFIG / "foxglove_layout.json"
+TOPICS = {
+    f"/densehybrid/{name}"
+    for name in (
+        "overlay/image_raw",
+        "semantic/image_raw",
+        "anomaly/image_raw",
+        "open_set/image_raw",
+        "obstacles/points",
+        "obstacles/markers",
+    )
+}
+DISPLAY_OF = {"image_raw": "Image", "points": "PointCloud2", "markers": "MarkerArray"}
+WITHOUT_TOPIC = {"rviz_default_plugins/Grid", "rviz_default_plugins/TF"}
+
+
+def rviz() -> dict[str, Any]:
+    return yaml.safe_load(RVIZ.read_text(encoding="utf-8"))
+
+
+def displays() -> list[dict[str, Any]]:
+    return rviz()["Visualization Manager"]["Displays"]
+
+
+def shown_topics() -> dict[str, dict[str, Any]]:
+    """Topic → the RViz display that subscribes to it."""
+    return {display["Topic"]["Value"]: display for display in displays() if "Topic" in display}
+
+
+def foxglove() -> dict[str, Any]:
+    return json.loads(FOXGLOVE.read_text(encoding="utf-8"))
+
+
+def panels_in(tree: str | dict[str, Any]) -> Iterator[str]:
+    """The panel ids at the leaves of a layout tree, in order."""
+    if isinstance(tree, str):
+        yield tree
+        return
+    assert tree["direction"] in ("row", "column")
+    assert 0 < tree["splitPercentage"] < 100
+    yield from panels_in(tree["first"])
+    yield from panels_in(tree["second"])
+
+
+def panel(kind: str) -> dict[str, Any]:
+    """The config of the only panel of a kind."""
+    found = [config for name, config in foxglove()["configById"].items() if name.split("!")[0] == kind]
+    assert len(found) == 1, kind
+    return found[0]
+
+
+@pytest.mark.parametrize("path", [RVIZ, FOXGLOVE], ids=["rviz", "foxglove"])
+def test_a_layout_names_every_topic_of_the_node_and_no_other(path: Path) -> None:
+    named = set(re.findall(r"/densehybrid/[\w/]+", path.read_text(encoding="utf-8")))
+    assert named == TOPICS
+
+
+def test_every_rviz_display_has_a_class_a_name_of_its_own_and_a_topic_of_its_kind() -> None:
+    names = [display["Name"] for display in displays()]
+    assert len(set(names)) == len(names)
+    for display in displays():
+        assert display["Enabled"] is True
+        if display["Class"] not in WITHOUT_TOPIC:
+            topic = display["Topic"]["Value"]
+            assert display["Class"] == f"rviz_default_plugins/{DISPLAY_OF[topic.rpartition('/')[2]]}", topic
+    assert set(shown_topics()) == TOPICS
+
+
+@pytest.mark.parametrize("topic", sorted(TOPICS))
+def test_rviz_subscribes_with_the_quality_of_service_that_the_node_offers(topic: str) -> None:
+    quality = shown_topics()[topic]["Topic"]
+    assert quality["Reliability Policy"] == "Reliable"
+    assert quality["Durability Policy"] == "Volatile"
+    assert quality["History Policy"] == "Keep Last"
+    assert 1 <= quality["Depth"] <= 5
+
+
+def test_rviz_scales_the_negative_score_by_itself_and_over_one_frame() -> None:
+    display = shown_topics()["/densehybrid/anomaly/image_raw"]
+    assert display["Normalize Range"] is True  # a fixed range is cast to uint16 in Jazzy's RViz
+    assert display["Median window"] == 1  # and so is a median
+
+
+def test_rviz_and_foxglove_colour_the_obstacle_points_by_score_over_the_same_range() -> None:
+    points = shown_topics()["/densehybrid/obstacles/points"]
+    assert points["Color Transformer"] == "Intensity"
+    assert points["Channel Name"] == "score"
+    assert points["Autocompute Intensity Bounds"] is False
+    settings = panel("3D")["topics"]["/densehybrid/obstacles/points"]
+    assert settings["colorField"] == "score"
+    assert settings["colorMode"] == "colormap"
+    assert (settings["minValue"], settings["maxValue"]) == (points["Min Intensity"], points["Max Intensity"])
+
+
+def test_rviz_and_foxglove_look_from_the_frame_of_the_player() -> None:
+    assert rviz()["Visualization Manager"]["Global Options"]["Fixed Frame"] == "camera"
+    assert panel("3D")["followTf"] == "camera"
+
+
+def test_the_rviz_window_restores_a_dock_for_every_panel_and_image() -> None:
+    geometry = rviz()["Window Geometry"]
+    state = bytes.fromhex(geometry["QMainWindow State"])
+    docks = [entry["Name"] for entry in rviz()["Panels"]]
+    docks += [display["Name"] for display in displays() if display["Class"].endswith("/Image")]
+    for name in docks:
+        assert geometry[name] == {"collapsed": False}
+        assert name.encode("utf-16-be") in state, name
+
+
+def test_a_foxglove_layout_has_the_keys_that_an_import_asks_for() -> None:
+    assert set(foxglove()) == {"configById", "globalVariables", "userNodes", "playbackConfig", "layout"}
+
+
+def test_every_foxglove_panel_stands_once_in_the_tree_and_has_a_config() -> None:
+    leaves = list(panels_in(foxglove()["layout"]))
+    assert len(set(leaves)) == len(leaves)
+    assert set(leaves) == set(foxglove()["configById"])
+    assert all(re.fullmatch(r"\w+!\w+", leaf) for leaf in leaves)
+
+
+def test_every_foxglove_image_panel_shows_an_image_of_the_node() -> None:
+    panels = [config for name, config in foxglove()["configById"].items() if name.startswith("Image!")]
+    shown = {config["imageMode"]["imageTopic"] for config in panels}
+    assert len(panels) == len(shown)
+    assert shown == {topic for topic in TOPICS if topic.endswith("/image_raw")}
+
+
+def test_foxglove_shows_diagnostics_and_parameters() -> None:
+    assert panel("DiagnosticSummary")["topicToRender"] == "/diagnostics"
+    assert panel("DiagnosticStatusPanel")["topicToRender"] == "/diagnostics"
+    assert panel("Parameters")
+
+
+def test_foxglove_plots_keys_that_the_diagnostics_carry() -> None:
+    keys = {f"latency_ms_{name}" for name in ("mean", "p95", "max")} | {"input_hz", "output_hz"}
+    pattern = r'/diagnostics\.status\[:\]\{name=="/densehybrid"\}\.values\[:\]\{key=="(\w+)"\}\.value'
+    for path in panel("Plot")["paths"]:
+        match = re.fullmatch(pattern, path["value"])
+        assert match, path["value"]
+        assert match[1] in keys
