@@ -20,6 +20,7 @@ from std_srvs.srv import SetBool
 from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory
 from densehybrid_ros.core.devices import allocated_mb, device_name, release_cached_memory
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.core.heap import keep_freed_memory
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.nodes.camera_input import CameraInput, Taken
 from densehybrid_ros.nodes.camera_outputs import CAMERA_INFO, CameraOutputs
@@ -238,6 +239,7 @@ class SegmenterNode(LifecycleNode):
 
 
 def main(arguments: list[str] | None = None) -> None:
+    keep_freed_memory()
     run_node(SegmenterNode, SegmenterNode.begin, SegmenterNode.stop_work, arguments=arguments)
 
 

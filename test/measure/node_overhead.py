@@ -21,6 +21,7 @@ import torch
 from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert import image_message
+from densehybrid_ros.core.heap import keep_freed_memory
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.roadworld import Roadworld
 
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, help="of the engine; without it as many as torch takes")
     arguments = parser.parse_args(argv)
     width, height = (int(part) for part in arguments.size.split("x"))
+    keep_freed_memory()  # as the node does
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     picture = cv2.resize(Roadworld(7, 960, 540).frame(3, stereo=False).left, (width, height))

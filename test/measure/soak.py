@@ -32,8 +32,6 @@ SIZE = (640, 480)
 PICTURES = 12
 SLOPE_LIMIT = 1.0
 """MB per 10 minutes."""
-DISTURBANCE_PERIOD = 5.0
-"""s"""
 
 
 @dataclass
@@ -63,16 +61,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=20.0, help="Hz of the camera; more than the node can hold")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", action="append", choices=list(DISTURBANCES), help="disturb in this way alone")
+    parser.add_argument("--period", type=float, default=5.0, help="s between two disturbances")
     parser.add_argument("--out", type=Path, help="also write the summary and the memory curve here, as JSON")
     arguments = parser.parse_args(argv)
-    result = run(arguments.minutes, arguments.rate, arguments.seed)
+    chosen = arguments.only or list(DISTURBANCES)
+    result = run(arguments.minutes, arguments.rate, arguments.seed, chosen, arguments.period)
     print(json.dumps({name: value for name, value in result.items() if name != "memory"}, indent=2))
     if arguments.out:
         arguments.out.write_text(json.dumps(result) + "\n")
     sys.exit(0 if result["accounted_for"] and result["flat"] else 1)
 
 
-def run(minutes: float, rate: float, seed: int) -> dict[str, object]:
+def run(minutes: float, rate: float, seed: int, chosen: list[str], period: float) -> dict[str, object]:
     """The whole soak; see the module's text."""
     world = Roadworld(7, *SIZE)
     pictures = [image_message(world.frame(5 * n, stereo=False).left, "rgb8", Image().header) for n in range(PICTURES)]
@@ -80,16 +81,16 @@ def run(minutes: float, rate: float, seed: int) -> dict[str, object]:
         node.wait_until_ready()
         soak = Soak(node, random.Random(seed))
         begin = time.monotonic()
-        due, disturb, told = begin, begin + DISTURBANCE_PERIOD, begin
+        due, disturb, told = begin, begin + period, begin
         while (now := time.monotonic()) < begin + minutes * 60:
             if node.process.poll() is not None:
                 raise RuntimeError(f"the node ended with status {node.process.returncode}")
             if now >= disturb:
-                name = soak.rng.choice(list(DISTURBANCES))
+                name = soak.rng.choice(chosen)
                 DISTURBANCES[name](soak)
                 soak.disturbances[name] = soak.disturbances.get(name, 0) + 1
                 disturb = due = time.monotonic()
-                disturb += DISTURBANCE_PERIOD
+                disturb += period
             if now >= due:
                 soak.send(pictures[soak.sent % PICTURES], 1 / rate)
                 due = max(due + 1 / rate, now - 1 / rate)
