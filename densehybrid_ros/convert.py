@@ -97,16 +97,18 @@ def array_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDAr
 def image_message(values: NDArray[np.generic], encoding: str, header: Header) -> Image:
     """An Image from (H, W) uint8 (mono8), (H, W, 3) uint8 (rgb8) or (H, W) float32 (32FC1), under `header`."""
     contiguous = np.ascontiguousarray(values)
-    message = Image()
-    message.header = header
-    message.height, message.width = contiguous.shape[:2]
-    message.encoding = encoding
-    message.is_bigendian = 0
-    message.step = contiguous.strides[0]
+    message = image_fields(contiguous, encoding, header)
     # the one quick way into a message: rclpy checks every element of bytes and ndarrays, but trusts array.array
     data = array("B")
     data.frombytes(memoryview(contiguous).cast("B"))
     message.data = data
+    return message
+
+
+def image_fields(contiguous: NDArray[np.generic], encoding: str, header: Header) -> Image:
+    """The Image of a contiguous array, as in `image_message`, but for its data."""
+    message = Image(header=header, encoding=encoding, is_bigendian=0, step=contiguous.strides[0])
+    message.height, message.width = contiguous.shape[:2]
     return message
 
 

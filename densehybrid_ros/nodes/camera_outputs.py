@@ -13,10 +13,11 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from densehybrid_ros.convert import image_message, scaled_camera_info
+from densehybrid_ros.convert import scaled_camera_info
 from densehybrid_ros.core.draw import overlay
 from densehybrid_ros.core.segmenter import Scene
 from densehybrid_ros.models.checkpoint import WeightsInfo
+from densehybrid_ros.nodes.image_publisher import publish_image
 from densehybrid_ros.nodes.label_info import LabelInfoPublisher, label_names
 
 CAMERA_INFO = "semantic/camera_info"
@@ -90,7 +91,7 @@ class CameraOutputs:
         }
         for name, (values, encoding) in maps.items():
             if name in wanted:
-                self._publishers[name].publish(image_message(values, encoding, header))
+                publish_image(self._publishers[name], values, encoding, header)
         if "overlay/image_raw" in wanted:
             drawn = overlay(image, scene, self._weights.palette, overlay_alpha)
-            self._publishers["overlay/image_raw"].publish(image_message(drawn, "rgb8", header))
+            publish_image(self._publishers["overlay/image_raw"], drawn, "rgb8", header)
