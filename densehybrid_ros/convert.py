@@ -158,7 +158,7 @@ def _check_layout(message: Image, row_bytes: int, rows: int, max_pixels: int) ->
 def cv_bridge_class() -> Any | None:
     """CvBridge where a ROS installation brings it, else None."""
     try:
-        from cv_bridge import CvBridge
+        from cv_bridge import CvBridge  # pyright: ignore[reportMissingImports] - brought by ROS alone
     except (ImportError, AttributeError):  # AttributeError: the ROS 1 wheel on PyPI, which fails with NumPy 2
         return None
     return CvBridge

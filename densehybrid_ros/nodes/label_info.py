@@ -12,7 +12,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 try:
-    from vision_msgs.msg import LabelInfo, VisionClass
+    from vision_msgs.msg import LabelInfo, VisionClass  # pyright: ignore[reportMissingImports] - brought by ROS alone
 except ImportError:
     LabelInfo = VisionClass = None
 
