@@ -1,12 +1,15 @@
-"""Which environment variable tells Fast DDS to take our profile for large images. Knows no ROS."""
+"""Fast DDS with room for whole images: the variable that names the profile, and where the profile lies. Knows no ROS."""
 
 from __future__ import annotations
 
 import os
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+OLD_NAME, NEW_NAME = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
 OLD_NAME_IN = ("humble", "iron", "jazzy")
 """Distributions with Fast DDS 2; its third release renamed the variable and warns of the old one."""
+FILE = "fastdds_large_images.xml"
 
 
 def profile_variable() -> str:
@@ -15,4 +18,20 @@ def profile_variable() -> str:
         old = version("ros-rclpy").startswith("7.")
     except PackageNotFoundError:
         old = os.environ.get("ROS_DISTRO") in OLD_NAME_IN
-    return "FASTRTPS_DEFAULT_PROFILES_FILE" if old else "FASTDDS_DEFAULT_PROFILES_FILE"
+    return OLD_NAME if old else NEW_NAME
+
+
+def profile_file() -> Path | None:
+    """The profile in the source tree, or in the share folder of an installed package; None where it is in neither."""
+    here = Path(__file__).resolve()
+    prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
+    shares = [prefix / "share" / "densehybrid_ros" for prefix in prefixes]
+    candidates = [folder / "config" / FILE for folder in (here.parents[1], *shares)]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def take_profile(environment: os._Environ[str] | dict[str, str] = os.environ) -> None:
+    """Names our profile in `environment`, unless the user has named one; to be called before rclpy.init."""
+    path = profile_file()
+    if path is not None and OLD_NAME not in environment and NEW_NAME not in environment:
+        environment[profile_variable()] = str(path)

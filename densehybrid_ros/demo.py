@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.dds_profile import profile_variable
+from densehybrid_ros.dds_profile import take_profile
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summary_table
 
 ROADWORLD_FRAMES, MOST_FRAMES = 40, 200
 """Frames of the default drive, and the most of any other input where --frames is not given."""
-DDS_PROFILE = Path(__file__).resolve().parents[1] / "config" / "fastdds_large_images.xml"
 START_PATIENCE = 120.0
 """s for the nodes to find each other."""
 GRACE = 2.0
@@ -108,8 +107,7 @@ def isolated_environment() -> dict[str, str]:
     environment = dict(os.environ)
     environment["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    if DDS_PROFILE.is_file():
-        environment.setdefault(profile_variable(), str(DDS_PROFILE))
+    take_profile(environment)
     return environment
 
 

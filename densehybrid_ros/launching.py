@@ -21,7 +21,7 @@ SEGMENTER_ARGUMENTS: Arguments = {
     "model_path": ("", "weights file; empty = the bundled weights"),
     "device": ("auto", "auto, cpu, cuda, cuda:N"),
     "use_sim_time": ("false", "take the time from /clock"),
-    "respawn": ("true", "start the node anew when it ends with an error, as it does when the device is lost"),
+    "respawn": ("true", "start the node anew whenever it ends, as it does when the device is lost"),
     "log_level": ("info", "debug, info, warn, error"),
 }
 

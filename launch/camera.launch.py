@@ -33,8 +33,9 @@ def generate_launch_description() -> LaunchDescription:
         parameters=[{"use_sim_time": typed("use_sim_time", bool)}],
         condition=IfCondition(LaunchConfiguration("use_rviz")),
     )
+    # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
     return LaunchDescription(
-        [*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=segmenter), rviz]
+        [*declarations(ARGUMENTS), large_image_profile(), rviz, OpaqueFunction(function=segmenter)]
     )
 
 

@@ -85,8 +85,8 @@ class LiveSettings:
                 return segmenter.threshold_for(wanted.target_tpr, wanted.score)
         except SetupError:
             return None  # the check, which comes next, refuses the change with the reason
-        brings = "score" in names and "threshold" not in names and wanted.score in segmenter.info.calibration
-        return segmenter.default_threshold(wanted.score) if brings else None
+        is_new = wanted.score != self.current.score and wanted.score in segmenter.info.calibration
+        return segmenter.default_threshold(wanted.score) if is_new and "threshold" not in names else None
 
     def _check(self, parameters: list[Parameter]) -> SetParametersResult:
         """Refuses the whole change where any of it is wrong, or comes too late."""

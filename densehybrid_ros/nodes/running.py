@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.dds_profile import take_profile
 
 FAILED = 3
 """Exit status of a node that cannot work on, so that a launch file starts it anew."""
@@ -39,6 +40,7 @@ def run_node(
     half-way through a callback or the clean-up. A SetupError ends the process with one line and status 2, NodeFailed
     with status FAILED.
     """
+    take_profile()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     stopping = False
 

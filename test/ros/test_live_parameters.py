@@ -105,6 +105,9 @@ def test_a_target_rate_sets_the_threshold_until_a_threshold_is_set(
     assert in_force() == (-20.0, 1.0)
     assert probe.set_parameter("target_tpr", 0)[0]
     assert in_force() == (-20.0, 0.0)
+    assert probe.set_parameter("threshold", 4.5)[0]
+    assert probe.set_parameter("score", "likelihood")[0]  # as it is already: the threshold stays
+    assert in_force() == (4.5, 0.0)
 
 
 def test_parameters_that_are_read_at_configuration_are_refused_afterwards_with_the_reason(
