@@ -1,4 +1,4 @@
-"""Fast DDS with room for whole images: the variable that names the profile, and where the profile lies. Knows no ROS."""
+"""Fast DDS with room for whole images: the variable that names the profile, and where that lies. Knows no ROS."""
 
 from __future__ import annotations
 
