@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from densehybrid_ros.convert import (
@@ -16,6 +16,7 @@ from densehybrid_ros.convert import (
     array_from_image,
     image_message,
     rgb_from_image,
+    scaled_camera_info,
 )
 
 
@@ -137,6 +138,34 @@ def test_bad_layouts_are_refused_with_the_reason(smooth: np.ndarray) -> None:
     refused("step 10 is less", step=10)
     refused("more than 100 pixels", max_pixels=100)
     refused("even width", encoding="yuyv", width=63)
+
+
+class MadeBridge:
+    """Stands for cv_bridge.CvBridge, which only a ROS installation brings."""
+
+    def imgmsg_to_cv2(self, image: Image, desired_encoding: str) -> np.ndarray:
+        assert desired_encoding == "rgb8"
+        if image.encoding == "8UC7":
+            raise RuntimeError("[8UC7] is not a color format")
+        return np.full((image.height, image.width, 3), 9, np.uint8)
+
+
+def test_other_encodings_go_through_cv_bridge_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, smooth: np.ndarray
+) -> None:
+    monkeypatch.setattr("densehybrid_ros.convert.cv_bridge_class", lambda: MadeBridge)
+    np.testing.assert_array_equal(rgb_from_image(message("8UC3", smooth, 64, 48)), np.full((48, 64, 3), 9))
+    with pytest.raises(FrameError, match=r"cannot be converted by cv_bridge: .*not a color format"):
+        rgb_from_image(message("8UC7", smooth, 64, 48))
+    with pytest.raises(FrameError, match="truncated"):
+        rgb_from_image(message("8UC3", smooth, 64, 49))
+
+
+def test_a_camera_info_without_a_size_keeps_its_matrices() -> None:
+    given = CameraInfo(k=[300.0, 0.0, 160.0, 0.0, 310.0, 96.0, 0.0, 0.0, 1.0])
+    scaled = scaled_camera_info(given, 160, 96, Header(frame_id="nose"))
+    assert list(scaled.k) == list(given.k)
+    assert (scaled.width, scaled.height, scaled.header.frame_id) == (160, 96, "nose")
 
 
 def test_random_layouts_are_converted_or_refused_and_nothing_else() -> None:
