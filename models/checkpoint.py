@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -141,6 +142,20 @@ def _info_from_json(path: Path, text: str) -> WeightsInfo:
     try:
         fields = json.loads(text)
         fields["calibration"] = {name: Calibration(**curve) for name, curve in fields["calibration"].items()}
-        return WeightsInfo(**fields)
-    except (ValueError, KeyError, TypeError) as error:
+        info = WeightsInfo(**fields)
+        _check_info(info)
+        return info
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(f"weights file {path} has unreadable metadata ({error}); copy it anew") from error
+
+
+def _check_info(info: WeightsInfo) -> None:
+    """Raises ValueError where a part that the node relies on is missing or contradicts another."""
+    if not info.classes or len(info.palette) != len(info.classes):
+        raise ValueError(f"{len(info.classes)} classes and {len(info.palette)} colours")
+    if not math.isfinite(info.threshold):
+        raise ValueError(f"threshold {info.threshold}")
+    for name, curve in info.calibration.items():
+        lengths = {len(curve.thresholds), len(curve.true_positive_rate), len(curve.false_positive_rate)}
+        if len(lengths) != 1 or 0 in lengths or not all(map(math.isfinite, curve.thresholds)):
+            raise ValueError(f"calibration of {name} is no curve")

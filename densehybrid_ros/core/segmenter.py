@@ -22,6 +22,7 @@ from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_weights
 
 SIZE_MULTIPLE = 32
 """The networks' largest stride: sizes of this multiple keep all rungs of the ladder aligned."""
+MOST_INFERENCE_PIXELS = 33_554_432
 PARTS = frozenset({"semantic", "score", "open_set"})
 """What a scene is made of."""
 EMPTY = np.empty((0, 0), np.uint8)
@@ -192,10 +193,24 @@ class Segmenter:
         reached = np.interp(-self.info.threshold, -np.array(hybrid.thresholds), hybrid.true_positive_rate)
         return curve.threshold_at(float(reached))
 
+    def inference_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width, px, at which the network runs on an image of that size.
+
+        Raises:
+            SetupError: a narrow image would be blown up beyond all memory.
+        """
+        scale = self.inference_width / width if self.inference_width else 1.0
+        size = nearest_multiple(height * scale), nearest_multiple(width * scale)
+        if size[0] * size[1] > MOST_INFERENCE_PIXELS:
+            raise SetupError(
+                f"an image of {width}x{height} would run at {size[1]}x{size[0]}, more than {MOST_INFERENCE_PIXELS} "
+                "pixels; crop it, or set a smaller inference_width"
+            )
+        return size
+
     def _resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
-        scale = self.inference_width / width if self.inference_width else 1.0
-        target = (nearest_multiple(width * scale), nearest_multiple(height * scale))
+        target = self.inference_size(height, width)[::-1]
         if target == (width, height):
             return image
         shrinks = target[0] < width

@@ -83,13 +83,6 @@ class CameraInput:
         """Executor's thread: nothing here takes longer than looking at the header."""
         taken = time.monotonic()
         self._statistics.arrived()
-        order = self._order.next(message.header.stamp)
-        if order is Order.OLDER:
-            stamp = message.header.stamp
-            self._statistics.drop("dropped_stale", f"stamp {stamp.sec}.{stamp.nanosec:09} is older than the last one")
-            return
-        if order is Order.JUMPED_BACK:
-            self._statistics.restart_windows()
         if not wanted():
             self._statistics.drop("dropped_unwanted")
             return
@@ -98,9 +91,16 @@ class CameraInput:
         except FrameError as error:
             self.refuse(error)
             return
+        order = self._order.next(message.header.stamp)  # after the check: a broken header's stamp decides about nothing
+        if order is Order.OLDER:
+            stamp = message.header.stamp
+            self._statistics.drop("dropped_stale", f"stamp {stamp.sec}.{stamp.nanosec:09} is older than the last one")
+            return
+        if order is Order.JUMPED_BACK:
+            self._statistics.restart_windows()
         deliver(Taken(self._camera, message, taken))
 
-    def refuse(self, error: FrameError) -> None:
+    def refuse(self, error: Exception) -> None:
         """Counts and reports a frame that cannot be used."""
         self._statistics.drop("dropped_invalid", str(error))
         where = f" from camera '{self._camera}'" if self._camera else ""

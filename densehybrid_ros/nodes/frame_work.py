@@ -15,6 +15,7 @@ from densehybrid_ros.convert import FrameError, rgb_from_image
 from densehybrid_ros.convert_compressed import rgb_from_compressed
 from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory
 from densehybrid_ros.core.devices import release_cached_memory
+from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.segmenter import Scene, Segmenter
 from densehybrid_ros.core.settings import Settings
 from densehybrid_ros.nodes.camera_input import CameraInput, Taken
@@ -149,7 +150,8 @@ class FrameWork:
             message, limit = frame.message, settings.max_image_pixels
             compressed = isinstance(message, CompressedImage)
             image = rgb_from_compressed(message, limit) if compressed else rgb_from_image(message, limit)
-        except FrameError as error:
+            self._segmenter.inference_size(*image.shape[:2])
+        except (FrameError, SetupError) as error:
             camera.input.refuse(error)
             return None
         except Exception as error:
@@ -167,7 +169,10 @@ class FrameWork:
             self._drop(each.frame, error)
         if isinstance(error, OutOfDeviceMemory):
             self._exhausted += 1
-            release_cached_memory(self._segmenter.device)
+            try:
+                release_cached_memory(self._segmenter.device)
+            except RuntimeError as lost:  # emptying the cache is the first call that meets an earlier fatal error
+                error = DeviceLost(str(lost))
         if isinstance(error, DeviceLost) or self._exhausted >= MOST_EXHAUSTED:
             self._exhausted = 0
             self._give_up(error)

@@ -75,12 +75,14 @@ class SegmenterNode(LifecycleNode):
             width = segmenter.inference_width or 640
             segmenter.warm_up(width * 3 // 4, width, settings.warmup_iterations, len(settings.cameras))
             self._settings.bind(segmenter)
+            self._segmenter = segmenter
+            for name in settings.cameras:
+                self._cameras[name] = self._make_camera(name, segmenter)
         except (SetupError, OutOfDeviceMemory, DeviceLost) as error:
-            self._trouble = f"not configured: {error}"
-            self.get_logger().error(self._trouble)
-            return TransitionCallbackReturn.FAILURE
-        self._segmenter, self._trouble = segmenter, ""
-        self._cameras = {name: self._make_camera(name, segmenter) for name in settings.cameras}
+            return self._fail(f"not configured: {error}")
+        except Exception as error:  # a QoS override that rclpy refuses, say
+            return self._fail(f"not configured: {type(error).__name__}: {error}")
+        self._trouble = ""
         self._announce_threshold()
         self.get_logger().info(
             f"configured: {segmenter.info.architecture} with {segmenter.classes} classes on {segmenter.device}, "
@@ -109,6 +111,13 @@ class SegmenterNode(LifecycleNode):
             )
         return result
 
+    def _fail(self, trouble: str) -> TransitionCallbackReturn:
+        """Undoes half a configuration."""
+        self._trouble = trouble
+        self.get_logger().error(trouble)
+        self._free()
+        return TransitionCallbackReturn.FAILURE
+
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribes, and waits for the frames at work."""
         self.stop_work()
@@ -127,6 +136,7 @@ class SegmenterNode(LifecycleNode):
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """A transition failed with an exception, which rclpy has logged: back to unconfigured."""
+        self._trouble = "a transition failed with an exception; its trace stands in the log"
         self.stop_work()
         self._free()
         return TransitionCallbackReturn.SUCCESS
@@ -240,7 +250,7 @@ class SegmenterNode(LifecycleNode):
 
 def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()
-    run_node(SegmenterNode, SegmenterNode.begin, SegmenterNode.stop_work, arguments=arguments)
+    run_node(SegmenterNode, SegmenterNode.begin, SegmenterNode.stop_work, arguments=arguments, survives=True)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ class Snapshot:
     last_frame_age: float
     """s on the steady clock since the last message came, usable or not; inf before the first."""
     last_error: str
+    last_error_at: float
+    """Steady time, s."""
 
     def latency_ms(self) -> dict[str, float]:
         """mean, p95 and max; empty before the first frame."""
@@ -75,7 +77,7 @@ class FrameStatistics:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts = {entry.name: 0 for entry in fields(Counts)}
-        self._last_error = ""
+        self._last_error, self._last_error_at = "", 0.0
         self._last_frame: float | None = None
         self._clear_windows()
 
@@ -97,12 +99,8 @@ class FrameStatistics:
         """Counts a drop under `cause`, a field of Counts, and keeps a reason that the user should read."""
         with self._lock:
             self._counts[cause] += 1
-            self._last_error = reason or self._last_error
-
-    def note_error(self, reason: str) -> None:
-        """Keeps the reason of something that went wrong without costing a frame."""
-        with self._lock:
-            self._last_error = reason
+            if reason:
+                self._last_error, self._last_error_at = reason, self._clock()
 
     def finished(self, latency: float, stages_ms: Mapping[str, float]) -> None:
         """Counts a published frame; `latency` in s on the steady clock, from taken to published."""
@@ -129,6 +127,7 @@ class FrameStatistics:
                 output_hz=_rate(self._departures, now),
                 last_frame_age=float("inf") if self._last_frame is None else now - self._last_frame,
                 last_error=self._last_error,
+                last_error_at=self._last_error_at,
             )
 
 
@@ -142,13 +141,20 @@ def together(snapshots: Sequence[Snapshot]) -> Snapshot:
         input_hz=sum(each.input_hz for each in snapshots),
         output_hz=sum(each.output_hz for each in snapshots),
         last_frame_age=min((each.last_frame_age for each in snapshots), default=float("inf")),
-        last_error=next((each.last_error for each in snapshots if each.last_error), ""),
+        last_error=max(snapshots, key=_error_time).last_error if snapshots else "",
+        last_error_at=max(map(_error_time, snapshots), default=0.0),
     )
 
 
+def _error_time(snapshot: Snapshot) -> float:
+    return snapshot.last_error_at
+
+
 def _rate(times: deque[float], now: float) -> float:
-    """Events per second: over the last RATE_WINDOW, or since the first event where that is less long ago."""
+    """Events per second over the last RATE_WINDOW; falls from the moment when the second event in a row is missing."""
     recent = [time for time in times if now - time <= RATE_WINDOW]
-    if len(recent) < 2:
+    if len(recent) < 2 or recent[-1] <= recent[0]:
         return 0.0
-    return (len(recent) - 1) / (recent[-1] - recent[0]) if recent[-1] > recent[0] else 0.0
+    period = (recent[-1] - recent[0]) / (len(recent) - 1)
+    end = now if now - recent[-1] > 2 * period else recent[-1]
+    return (len(recent) - 1) / (end - recent[0])

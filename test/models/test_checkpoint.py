@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,23 @@ def test_the_threshold_for_a_rate_is_the_highest_that_reaches_it() -> None:
     assert curve.threshold_at(0.6) == 1.0
     assert curve.threshold_at(0.61) == -2.0
     assert curve.threshold_at(0.99) == -2.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"calibration": {"hybrid": Calibration([], [], [], "nothing")}},
+        {"calibration": {"hybrid": Calibration([1.0, 0.0], [0.5], [0.1], "nothing")}},
+        {"threshold": float("nan")},
+        {"palette": []},
+        {"classes": []},
+    ],
+)
+def test_metadata_that_the_node_cannot_rely_on_are_refused(
+    random_weights: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    model, info = load_weights(random_weights)
+    path = tmp_path / "odd.safetensors"
+    save_weights(path, model, replace(info, **change))  # type: ignore[arg-type]
+    with pytest.raises(SetupError, match="unreadable metadata"):
+        read_info(path)

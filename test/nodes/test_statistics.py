@@ -61,6 +61,25 @@ def test_rates_latencies_and_age_follow_the_clock() -> None:
     assert FrameStatistics(clock).snapshot().last_frame_age == float("inf")
 
 
+def test_a_rate_falls_as_soon_as_frames_are_missing() -> None:
+    clock = MadeClock()
+    statistics = filled(clock, 30, 0.1, 0.02)
+    clock.now += 0.15
+    assert statistics.snapshot().input_hz == pytest.approx(10)
+    clock.now += 1.85
+    assert statistics.snapshot().input_hz < 7
+
+
+def test_the_newest_error_of_all_cameras_is_shown() -> None:
+    clock = MadeClock()
+    one, two = FrameStatistics(clock), FrameStatistics(clock)
+    for statistics, reason in ((one, "first"), (two, "second"), (one, "third")):
+        clock.now += 1
+        statistics.drop("dropped_invalid", reason)
+        newest = together([one.snapshot(), two.snapshot()]).last_error
+        assert newest == reason
+
+
 def test_cameras_together_are_sums_and_pooled_frames() -> None:
     clock = MadeClock()
     one, two = filled(clock, 10, 0.1, 0.01), filled(clock, 30, 0.1, 0.03)

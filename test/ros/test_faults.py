@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 from lifecycle_msgs.msg import State, Transition
+from rcl_interfaces.msg import Parameter, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from std_msgs.msg import Header
 
 from densehybrid_ros.convert import image_message
@@ -135,3 +137,51 @@ def test_a_device_or_precision_that_is_not_there_leaves_the_node_unconfigured(
     assert probe.set_parameter("device", "cpu") == (True, "")
     assert probe.change_state(Transition.TRANSITION_CONFIGURE)
     assert probe.diagnostics()["state"] == "inactive"
+
+
+def test_a_narrow_image_that_would_fill_the_memory_is_refused(start: Start, probe: Probe, picture: np.ndarray) -> None:
+    start("segmenter")  # the bundled weights ask for 640 px
+    probe.wait_for_node()
+    probe.send(np.zeros((4000, 2, 3), np.uint8))
+    probe.spin_until(lambda: probe.diagnostics()["dropped_invalid"] == "1", "the count")
+    assert "would run at 640x1280000" in probe.diagnostics()["last_error"]
+    probe.answers(picture)
+
+
+def test_the_stamp_of_a_malformed_frame_decides_about_nothing(
+    start: Start, probe: Probe, random_weights: Path, picture: np.ndarray
+) -> None:
+    start("segmenter", f"model_path:={random_weights}")
+    probe.wait_for_node()
+    probe.answers(picture, 500)
+    broken = image_message(picture, "rgb8", Header())
+    broken.encoding = "nonsense"
+    probe.send(broken, 502)
+    probe.spin_until(lambda: probe.diagnostics()["dropped_invalid"] == "1", "the count")
+    probe.answers(picture, 501)  # a second before the stamp of the malformed one
+
+
+def test_a_request_that_rclpy_itself_stumbles_over_does_not_end_the_node(
+    start: Start, probe: Probe, random_weights: Path, picture: np.ndarray
+) -> None:
+    node = start("segmenter", f"model_path:={random_weights}")
+    probe.wait_for_node()
+    client = probe.node.create_client(SetParameters, "/densehybrid/set_parameters")
+    assert client.wait_for_service(timeout_sec=30)
+    odd = Parameter(name="threshold", value=ParameterValue(type=77))
+    client.call_async(SetParameters.Request(parameters=[odd]))
+    probe.spin_for(1.0)
+    probe.answers(picture)
+    assert probe.set_parameter("threshold", 1.5) == (True, "")
+    assert node.process.poll() is None
+
+
+def test_a_refused_qos_override_leaves_the_node_unconfigured_with_the_reason(
+    start: Start, probe: Probe, random_weights: Path
+) -> None:
+    override = "qos_overrides./densehybrid/semantic/image_raw.publisher.reliability:=bogus"
+    node = start("segmenter", f"model_path:={random_weights}", override)
+    node.wait_for_output("not configured")
+    report = probe.diagnostics()
+    assert (report["level"], report["state"]) == (ERROR, "unconfigured")
+    assert "bogus" in report["message"]
