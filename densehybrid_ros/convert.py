@@ -15,6 +15,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 MAX_IMAGE_PIXELS = 33_554_432
+SMALLEST_BAYER = 3
+"""px; of smaller pictures OpenCV makes black ones without a word."""
 
 
 class FrameError(ValueError):
@@ -53,6 +55,8 @@ def check_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> None:
         return
     if encoding.even_width and message.width % 2:
         raise FrameError(f"encoding '{message.encoding}' needs an even width, not {message.width}")
+    if message.encoding.startswith("bayer") and min(message.width, message.height) < SMALLEST_BAYER:
+        raise FrameError(f"a Bayer picture of {message.width}x{message.height} is too small to be interpolated")
     if encoding.half_rows and message.height % 2:
         raise FrameError(f"encoding '{message.encoding}' needs an even height, not {message.height}")
     _check_layout(message, message.width * encoding.channels * encoding.depth, encoding.rows(message), max_pixels)
@@ -71,12 +75,7 @@ def rgb_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArra
     encoding = ENCODINGS.get(message.encoding)
     if encoding is None:
         return _rgb_through_cv_bridge(message)
-    pixels = _pixels(message, encoding.channels, encoding.depth, encoding.rows(message))
-    try:
-        return encoding.to_rgb(pixels)
-    except cv2.error as error:  # a Bayer picture of one row, say
-        size = f"{message.width}x{message.height}"
-        raise FrameError(f"image of {size} cannot be converted from '{message.encoding}': {error.err}") from error
+    return encoding.to_rgb(_pixels(message, encoding.channels, encoding.depth, encoding.rows(message)))
 
 
 def array_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.uint8] | NDArray[np.float32]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.launch_context import LaunchContext
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -15,12 +16,13 @@ from densehybrid_ros.dds_profile import profile_variable
 
 Arguments = Mapping[str, tuple[str, str]]
 """Default and description by name."""
+AS_IN_FILE = "empty = as in the parameter file"
 SEGMENTER_ARGUMENTS: Arguments = {
-    "image_transport": ("raw", "raw or compressed"),
+    "image_transport": ("", f"raw or compressed; {AS_IN_FILE}"),
     "namespace": ("", "namespace of the node"),
-    "model_path": ("", "weights file; empty = the bundled weights"),
-    "device": ("auto", "auto, cpu, cuda, cuda:N"),
-    "use_sim_time": ("false", "take the time from /clock"),
+    "model_path": ("", f"weights file; {AS_IN_FILE}"),
+    "device": ("", f"auto, cpu, cuda, cuda:N; {AS_IN_FILE}"),
+    "use_sim_time": ("", f"true = take the time from /clock; {AS_IN_FILE}"),
     "respawn": ("true", "start the node anew whenever it ends, as it does when the device is lost"),
     "log_level": ("info", "debug, info, warn, error"),
 }
@@ -71,18 +73,20 @@ def typed(argument: str, kind: type) -> ParameterValue:
     return ParameterValue(LaunchConfiguration(argument), value_type=kind)
 
 
-def segmenter_node(remappings: Sequence[tuple[Any, Any]], parameters: Mapping[str, Any]) -> Node:
-    """The node with SEGMENTER_ARGUMENTS; `parameters` go before the parameter file."""
-    from_arguments = {name: typed(name, str) for name in ("model_path", "device", "image_transport")}
+def segmenter_node(
+    context: LaunchContext, remappings: Sequence[tuple[str, str]], parameters: Mapping[str, Any]
+) -> Node:
+    """The node with SEGMENTER_ARGUMENTS; those that are not empty, and `parameters`, override the parameter file."""
+    names = ("model_path", "device", "image_transport")
+    given = {name: typed(name, str) for name in names if context.launch_configurations[name]}
+    if context.launch_configurations["use_sim_time"]:
+        given["use_sim_time"] = typed("use_sim_time", bool)
     return Node(
         package="densehybrid_ros",
         executable="segmenter",
         name="densehybrid",
         namespace=LaunchConfiguration("namespace"),
-        parameters=[
-            LaunchConfiguration("params_file"),
-            {**from_arguments, "use_sim_time": typed("use_sim_time", bool), **parameters},
-        ],
+        parameters=[LaunchConfiguration("params_file"), *([changes] if (changes := {**given, **parameters}) else [])],
         remappings=remappings,
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
         output="screen",

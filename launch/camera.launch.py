@@ -3,7 +3,6 @@
 from launch.actions import OpaqueFunction
 from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from densehybrid_ros.launching import (
@@ -26,22 +25,19 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=nodes)])
+
+
+def nodes(context: LaunchContext) -> list[Node]:
+    """The segmenter, once the topics of the camera are known, and RViz."""
+    values = context.launch_configurations
     rviz = Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", shared_file("config", "camera.rviz")],
-        parameters=[{"use_sim_time": typed("use_sim_time", bool)}],
-        condition=IfCondition(LaunchConfiguration("use_rviz")),
+        parameters=[{"use_sim_time": typed("use_sim_time", bool)}] if values["use_sim_time"] else [],
+        condition=IfCondition(values["use_rviz"]),
     )
+    remappings = camera_remappings("", values["image_topic"], values["camera_info_topic"])
     # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
-    return LaunchDescription(
-        [*declarations(ARGUMENTS), large_image_profile(), rviz, OpaqueFunction(function=segmenter)]
-    )
-
-
-def segmenter(context: LaunchContext) -> list[Node]:
-    """The node, once the topics of the camera are known."""
-    image_topic, camera_info_topic = (
-        context.launch_configurations[name] for name in ("image_topic", "camera_info_topic")
-    )
-    return [segmenter_node(camera_remappings("", image_topic, camera_info_topic), {})]
+    return [rviz, segmenter_node(context, remappings, {})]

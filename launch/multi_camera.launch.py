@@ -44,7 +44,7 @@ def segmenter_of_cameras(context: LaunchContext) -> list[Node]:
     remappings = []
     for camera, image, info in zip(cameras, images, infos, strict=True):
         remappings += camera_remappings(f"{camera}/", image, info)
-    return [segmenter_node(remappings, {"cameras": cameras})]
+    return [segmenter_node(context, remappings, {"cameras": cameras})]
 
 
 def names_in(context: LaunchContext, argument: str) -> list[str]:

@@ -32,6 +32,8 @@ class CameraReport:
     stale: bool
     lacks_camera_info: bool
     """Somebody subscribes to the scaled camera_info, and the camera sends none."""
+    fruitless: bool = False
+    """Wanted frames come, and for long none has gone out."""
 
 
 def diagnostics_message(
@@ -49,7 +51,7 @@ def diagnostics_message(
     statuses = [_status(node, overall, facts, together([camera.now for camera in cameras]))]
     if any(camera.name for camera in cameras):
         for camera, verdict in zip(cameras, verdicts, strict=True):
-            shown = state if state.level != OK else verdict
+            shown = state if state.level != OK or verdict.level == OK else verdict
             statuses.append(_status(f"{node}: {camera.name}", shown, facts, camera.now))
     message = DiagnosticArray(status=statuses)
     message.header.stamp = stamp
@@ -64,9 +66,11 @@ def _verdict(camera: CameraReport) -> Verdict:
     lost = [f"{count} {name}" for name, count in new.items() if count > 0]
     if lost:
         return Verdict(WARN, f"{where}since the last report {', '.join(lost)}")
+    if camera.fruitless:
+        return Verdict(WARN, f"{where}frames come and none goes out; last error: {camera.now.last_error or 'none'}")
     if camera.lacks_camera_info:
         return Verdict(WARN, f"{where}no camera_info comes")
-    return Verdict(OK, f"{where}active")
+    return Verdict(OK, "")
 
 
 _DROPS = ("dropped_invalid", "dropped_error")

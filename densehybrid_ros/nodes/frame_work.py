@@ -182,4 +182,5 @@ class FrameWork:
         text = f"{type(error).__name__}: {error}"
         self._cameras[frame.camera].statistics.drop("dropped_error", text)
         trace = "".join(traceback.format_exception(error)).rstrip()
-        self._complaints.once(type(error), f"frame dropped: {text}\n{trace}")
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        self._complaints.once((type(error), place.filename, place.lineno), f"frame dropped: {text}\n{trace}")

@@ -34,6 +34,8 @@ class LiveSettings:
         self._segmenter: Segmenter | None = None
         self._brought: float | None = None
         """The last threshold that came from the weights and not from the user."""
+        self._offered: float | None = None
+        """The threshold that the change in hand would bring."""
         node.add_pre_set_parameters_callback(self._complete)
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._apply)
@@ -50,7 +52,11 @@ class LiveSettings:
             threshold = self._brought = segmenter.threshold_for(settings.target_tpr, settings.score)
         elif math.isnan(threshold) or threshold == self._brought:
             threshold = self._brought = segmenter.default_threshold(settings.score)
-        result = self._node.set_parameters([Parameter("threshold", Parameter.Type.DOUBLE, threshold)])[0]
+        both = [
+            Parameter("threshold", Parameter.Type.DOUBLE, threshold),
+            Parameter("target_tpr", Parameter.Type.DOUBLE, settings.target_tpr),
+        ]
+        result = self._node.set_parameters_atomically(both)
         if not result.successful:
             raise SetupError(f"the threshold stored with the weights cannot be used: {result.reason}")
         self._segmenter = segmenter
@@ -62,15 +68,15 @@ class LiveSettings:
     def _complete(self, parameters: list[Parameter]) -> list[Parameter]:
         """Integers become doubles where wanted, and what else must follow from a change is added to it."""
         parameters = [normalised(parameter) for parameter in parameters]
-        if self._segmenter is None:
-            return parameters
-        names = {parameter.name for parameter in parameters}
-        if self.current.target_tpr > 0 and "threshold" in names and not names & {"target_tpr", "score"}:
+        self._offered = None
+        given = {parameter.name: parameter.value for parameter in parameters}
+        alone = "threshold" in given and not given.keys() & {"target_tpr", "score"}
+        if alone and self.current.target_tpr > 0 and given["threshold"] != self.current.threshold:
             return [*parameters, Parameter("target_tpr", Parameter.Type.DOUBLE, 0.0)]
-        threshold = self._threshold_after(parameters, self._segmenter)
+        threshold = None if self._segmenter is None else self._threshold_after(parameters, self._segmenter)
         if threshold is None:
             return parameters
-        self._brought = threshold
+        self._offered = threshold
         others = [parameter for parameter in parameters if parameter.name != "threshold"]
         return [*others, Parameter("threshold", Parameter.Type.DOUBLE, threshold)]
 
@@ -104,5 +110,10 @@ class LiveSettings:
         return SetParametersResult(successful=True)
 
     def _apply(self, parameters: list[Parameter]) -> None:
-        self.current = settings_after(self.current, parameters)
+        before, self.current = self.current, settings_after(self.current, parameters)
+        named = {parameter.name for parameter in parameters}
+        if self._offered is not None:
+            self._brought = self._offered
+        elif self._segmenter is None and self.current.score != before.score and "threshold" not in named:
+            self._brought = self.current.threshold  # another score's: the weights will bring theirs
         self._changed()

@@ -12,9 +12,11 @@ from dataclasses import Field
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.settings import Settings, changed_settings, setting_fields
 
 TYPES = {
@@ -38,9 +40,14 @@ def declare_settings(node: Node) -> Settings:
     for entry in setting_fields():
         unset = isinstance(entry.default, float) and math.isnan(entry.default)
         default = list(entry.default) if isinstance(entry.default, tuple) else None if unset else entry.default
-        value = node.declare_parameter(entry.name, default, _descriptor(entry)).value
-        if value is not None:
-            changes[entry.name] = value
+        try:
+            declared = node.declare_parameter(entry.name, default, _descriptor(entry))
+        except ParameterException as error:  # out of the descriptor's range
+            raise SetupError(f"parameter {entry.name} cannot be set: {error}") from error
+        if declared.value is not None:
+            changes[entry.name] = declared.value
+        if normalised(declared) is not declared:  # an integer override is shown as the double that it is taken for
+            node.set_parameters([normalised(declared)])
     return changed_settings(Settings(), changes)
 
 

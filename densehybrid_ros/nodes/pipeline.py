@@ -25,8 +25,10 @@ class Pipeline(Generic[Taken, Answer]):
         infer: Callable[[list[Taken]], Sequence[Answer]],
         publish: Callable[[Answer], None],
         dropped: Callable[[Taken], None],
+        failed: Callable[[Exception], None],
     ) -> None:
-        self._infer, self._publish = infer, publish
+        """`failed` is told of an exception that `infer` or `publish` let out after all; the threads end then."""
+        self._infer, self._publish, self._failed = infer, publish, failed
         self._slots: NewestWins[Hashable, Taken] = NewestWins(dropped)
         self._answers: queue.Queue[Sequence[Answer] | None] = queue.Queue(maxsize=1)
         self._threads = [
@@ -47,13 +49,21 @@ class Pipeline(Generic[Taken, Answer]):
             thread.join()
 
     def _run_inference(self) -> None:
-        while taken := self._slots.take():
-            answers = self._infer(taken)
-            if answers:
-                self._answers.put(answers)
-        self._answers.put(None)
+        try:
+            while taken := self._slots.take():
+                answers = self._infer(taken)
+                if answers:
+                    self._answers.put(answers)
+        except Exception as error:
+            self._slots.close()
+            self._failed(error)
+        finally:
+            self._answers.put(None)
 
     def _run_publishing(self) -> None:
         while (answers := self._answers.get()) is not None:
-            for answer in answers:
-                self._publish(answer)
+            try:
+                for answer in answers:
+                    self._publish(answer)
+            except Exception as error:  # noqa: PERF203 - goes on, so that the inference thread is never left waiting
+                self._failed(error)

@@ -74,6 +74,7 @@ class PlayerNode(Node):
         if values["lockstep"]:
             self.create_subscription(Image, values["lockstep"], self._answered, quality)
         self._paused = bool(values["start_paused"])
+        self._paused_at = 0.0
         self._frames: Iterator[PlayedFrame] = self._stream()
         self._next: PlayedFrame | None = None
         self._published = 0
@@ -167,10 +168,12 @@ class PlayerNode(Node):
             self._waiting_for = None
 
     def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        if self._paused and not request.data and self._published:
+        now = time.monotonic()
+        if request.data and not self._paused:
+            self._paused_at = now
+        elif self._paused and not request.data:
             # the pause does not count: without this, all frames that fell due in it would come at once
-            reference = self._next.time if self._next is not None else 0.0
-            self._began = time.monotonic() - reference
+            self._began += now - self._paused_at
         self._paused = bool(request.data)
         response.success, response.message = True, "paused" if self._paused else "playing"
         return response

@@ -34,6 +34,8 @@ from densehybrid_ros.nodes.statistics import Counts, FrameStatistics
 
 REPORT_PERIOD = 1.0
 """s between two diagnostics."""
+FRUITLESS = 10.0
+"""s in which wanted frames come and none goes out, after which that is a warning."""
 
 
 class SegmenterNode(LifecycleNode):
@@ -78,7 +80,10 @@ class SegmenterNode(LifecycleNode):
             self._segmenter = segmenter
             for name in settings.cameras:
                 self._cameras[name] = self._make_camera(name, segmenter)
-        except (SetupError, OutOfDeviceMemory, DeviceLost) as error:
+        except DeviceLost as error:
+            self._give_up(error)
+            return self._fail(f"not configured: {error}")
+        except (SetupError, OutOfDeviceMemory) as error:
             return self._fail(f"not configured: {error}")
         except Exception as error:  # a QoS override that rclpy refuses, say
             return self._fail(f"not configured: {type(error).__name__}: {error}")
@@ -92,8 +97,17 @@ class SegmenterNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribes."""
+        try:
+            self._begin_work()
+        except Exception as error:  # rclpy would swallow it without a word
+            self.stop_work()
+            self._trouble = f"not activated: {type(error).__name__}: {error}"
+            self.get_logger().error(self._trouble)
+            return TransitionCallbackReturn.FAILURE
+        return super().on_activate(state)
+
+    def _begin_work(self) -> None:
         assert self._segmenter is not None
-        result = super().on_activate(state)
         work = FrameWork(
             self._segmenter,
             self._cameras,
@@ -102,14 +116,13 @@ class SegmenterNode(LifecycleNode):
             self._complaints,
             self._give_up,
         )
-        pipeline = self._pipeline = Pipeline(work.infer, work.publish, work.drop_stale)
+        pipeline = self._pipeline = Pipeline(work.infer, work.publish, work.drop_stale, self._give_up)
         self._activated, self._trouble = time.monotonic(), ""
         for camera in self._cameras.values():
             camera.input.subscribe(
                 lambda outputs=camera.outputs: self._enabled and bool(outputs.wanted()),
                 lambda taken: pipeline.put(taken.camera, taken),
             )
-        return result
 
     def _fail(self, trouble: str) -> TransitionCallbackReturn:
         """Undoes half a configuration."""
@@ -135,8 +148,9 @@ class SegmenterNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """A transition failed with an exception, which rclpy has logged: back to unconfigured."""
-        self._trouble = "a transition failed with an exception; its trace stands in the log"
+        """A transition failed with an exception: back to unconfigured."""
+        self._trouble = f"failed in state {state.label}"
+        self.get_logger().error(self._trouble)
         self.stop_work()
         self._free()
         return TransitionCallbackReturn.SUCCESS
@@ -179,10 +193,10 @@ class SegmenterNode(LifecycleNode):
         self._after_fault.trigger()
 
     def _handle_fault(self) -> None:
-        """Lost devices end the process, so that launch starts it anew; exhausted ones only the work."""
+        """An exhausted device ends the work; a lost one, or a dead thread, the process: launch starts it anew."""
         error, self._failure = self._failure, None
-        if isinstance(error, DeviceLost):
-            raise NodeFailed(str(error))
+        if error is not None and not isinstance(error, OutOfDeviceMemory):
+            raise NodeFailed(str(error) if isinstance(error, DeviceLost) else f"{type(error).__name__}: {error}")
         if error is not None and self._pipeline is not None:
             self._trouble = f"deactivated: {error}, {MOST_EXHAUSTED} times in a row; free memory and activate again"
             self.get_logger().error(self._trouble)
@@ -202,13 +216,17 @@ class SegmenterNode(LifecycleNode):
         for name, camera in self._cameras.items():
             snapshot = camera.statistics.snapshot()
             silent = min(snapshot.last_frame_age, now - self._activated)
+            wanted = camera.outputs.wanted()
+            working = active and self._enabled and bool(wanted)
+            fruitless = min(snapshot.last_output_age, now - self._activated)
             reports.append(
                 CameraReport(
                     name,
                     snapshot,
                     self._reported.get(name, Counts()),
                     stale=active and silent > timeout,
-                    lacks_camera_info=CAMERA_INFO in camera.outputs.wanted() and camera.input.camera_info is None,
+                    lacks_camera_info=CAMERA_INFO in wanted and camera.input.camera_info is None,
+                    fruitless=working and snapshot.input_hz > 0 and fruitless > FRUITLESS,
                 )
             )
             self._reported[name] = snapshot.counts

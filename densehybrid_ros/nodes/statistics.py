@@ -54,6 +54,8 @@ class Snapshot:
     output_hz: float
     last_frame_age: float
     """s on the steady clock since the last message came, usable or not; inf before the first."""
+    last_output_age: float
+    """Likewise, since the last frame was published."""
     last_error: str
     last_error_at: float
     """Steady time, s."""
@@ -79,6 +81,7 @@ class FrameStatistics:
         self._counts = {entry.name: 0 for entry in fields(Counts)}
         self._last_error, self._last_error_at = "", 0.0
         self._last_frame: float | None = None
+        self._last_output: float | None = None
         self._clear_windows()
 
     def _clear_windows(self) -> None:
@@ -107,7 +110,8 @@ class FrameStatistics:
         with self._lock:
             self._counts["frames_out"] += 1
             self._latencies.append(latency * 1000)
-            self._departures.append(self._clock())
+            self._last_output = self._clock()
+            self._departures.append(self._last_output)
             for name, spent in stages_ms.items():
                 self._stages[name].append(spent)
 
@@ -126,6 +130,7 @@ class FrameStatistics:
                 input_hz=_rate(self._arrivals, now),
                 output_hz=_rate(self._departures, now),
                 last_frame_age=float("inf") if self._last_frame is None else now - self._last_frame,
+                last_output_age=float("inf") if self._last_output is None else now - self._last_output,
                 last_error=self._last_error,
                 last_error_at=self._last_error_at,
             )
@@ -141,6 +146,7 @@ def together(snapshots: Sequence[Snapshot]) -> Snapshot:
         input_hz=sum(each.input_hz for each in snapshots),
         output_hz=sum(each.output_hz for each in snapshots),
         last_frame_age=min((each.last_frame_age for each in snapshots), default=float("inf")),
+        last_output_age=min((each.last_output_age for each in snapshots), default=float("inf")),
         last_error=max(snapshots, key=_error_time).last_error if snapshots else "",
         last_error_at=max(map(_error_time, snapshots), default=0.0),
     )

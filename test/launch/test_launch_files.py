@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip(
@@ -29,6 +31,37 @@ def test_the_launch_file_does_what_it_says(
     command = [sys.executable, "-m", "launch_testing.launch_test", str(file)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+REPLAY = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+source = PythonLaunchDescriptionSource(sys.argv[1])
+arguments = {"input": sys.argv[2], "rate": "5", "model_path": sys.argv[3]}
+service = LaunchService()
+service.include_launch_description(
+    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments.items())])
+)
+sys.exit(service.run())
+"""
+
+
+def test_a_replay_ends_when_all_frames_are_played(
+    launch_environment: dict[str, str], random_weights: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "2026"  # a name that looks like a number
+    folder.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((64, 96, 3), 60 * number, np.uint8))
+    file = Path(__file__).parents[2] / "launch" / "replay.launch.py"
+    command = [sys.executable, "-c", REPLAY, str(file), str(folder), str(random_weights)]
+    result = subprocess.run(command, env=launch_environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "played 3 frames" in result.stdout + result.stderr
+    assert "process has died" not in result.stdout + result.stderr
 
 
 def test_every_launch_file_is_tested() -> None:

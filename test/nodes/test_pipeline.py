@@ -35,14 +35,17 @@ def test_every_item_is_published_or_dropped_however_fast_they_come() -> None:
         time.sleep(0.002)
         return items
 
-    pipeline: Pipeline[int, int] = Pipeline(infer, published.append, dropped.append)
+    pipeline: Pipeline[int, int] = Pipeline(infer, published.append, dropped.append, raised)
     for item in range(500):
         pipeline.put(item % 3, item)
         time.sleep(0.0005)
     pipeline.stop()
     assert sorted(dropped + published) == list(range(500))
     assert published
-    assert all(a < b for a, b in zip(published[0::1], published[3::1], strict=False))
+    for camera in range(3):
+        of_camera = [item for item in published if item % 3 == camera]
+        assert len(of_camera) > 2
+        assert of_camera == sorted(of_camera)
 
 
 def test_inference_goes_on_while_publishing_lasts() -> None:
@@ -56,7 +59,7 @@ def test_inference_goes_on_while_publishing_lasts() -> None:
         begun.extend(items)
         return items
 
-    pipeline: Pipeline[int, int] = Pipeline(infer, publish, lambda item: None)
+    pipeline: Pipeline[int, int] = Pipeline(infer, publish, lambda item: None, raised)
     pipeline.put("camera", 1)
     wait_for(lambda: begun == [1])
     pipeline.put("camera", 2)
@@ -67,12 +70,38 @@ def test_inference_goes_on_while_publishing_lasts() -> None:
 
 def test_a_step_that_failed_altogether_publishes_nothing_and_the_next_goes_on() -> None:
     published: list[int] = []
-    pipeline: Pipeline[int, int] = Pipeline(lambda items: [] if 1 in items else items, published.append, print)
+    pipeline: Pipeline[int, int] = Pipeline(lambda items: [] if 1 in items else items, published.append, print, raised)
     pipeline.put("camera", 1)
     time.sleep(0.05)
     pipeline.put("camera", 2)
     wait_for(lambda: published == [2])
     pipeline.stop()
+
+
+@pytest.mark.parametrize("where", ["infer", "publish"])
+def test_a_thread_that_fails_says_so_and_stop_does_not_hang(where: str) -> None:
+    failures: list[Exception] = []
+    dropped: list[int] = []
+
+    def infer(items: list[int]) -> list[int]:
+        if where == "infer":
+            raise RuntimeError("infer")
+        return items
+
+    def publish(item: int) -> None:
+        raise RuntimeError("publish")
+
+    pipeline: Pipeline[int, int] = Pipeline(infer, publish, dropped.append, failures.append)
+    pipeline.put("camera", 1)
+    wait_for(lambda: len(failures) == 1)
+    assert str(failures[0]) == where
+    pipeline.put("camera", 2)
+    pipeline.stop()
+    assert dropped in ([2], [])
+
+
+def raised(error: Exception) -> None:
+    raise AssertionError(error)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
+from lifecycle_msgs.msg import State, Transition
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
@@ -110,6 +111,23 @@ def test_a_target_rate_sets_the_threshold_until_a_threshold_is_set(
     assert in_force() == (4.5, 0.0)
 
 
+def test_what_is_set_before_weights_are_loaded_follows_the_same_rules(
+    start: Start, probe: Probe, random_weights: Path
+) -> None:
+    start("segmenter", f"model_path:={random_weights}", "autostart:=false", "camera_timeout:=3", "target_tpr:=0.5")
+    probe.spin_until(lambda: probe.state() == State.PRIMARY_STATE_UNCONFIGURED, "the node")
+    timeout = probe.get_parameter("camera_timeout")
+    assert (timeout.type, timeout.double_value) == (ParameterType.PARAMETER_DOUBLE, 3.0)
+    assert probe.set_parameter("threshold", 7.0)[0]  # by itself: switches target_tpr off
+    assert probe.get_parameter("target_tpr").double_value == 0.0
+    assert probe.change_state(Transition.TRANSITION_CONFIGURE)
+    assert probe.get_parameter("threshold").double_value == 7.0
+    assert probe.change_state(Transition.TRANSITION_CLEANUP)
+    assert probe.set_parameter("score", "likelihood")[0]  # forgets the threshold of the other score
+    assert probe.change_state(Transition.TRANSITION_CONFIGURE)
+    assert probe.get_parameter("threshold").double_value == -20.0
+
+
 def test_parameters_that_are_read_at_configuration_are_refused_afterwards_with_the_reason(
     start: Start, probe: Probe, random_weights: Path
 ) -> None:
@@ -143,6 +161,8 @@ def test_parameters_that_are_read_at_configuration_are_refused_afterwards_with_t
         ("cameras:=[front, 'a b']", "cannot be part of a topic"),
         ("image_transport:=theora", "choose raw or compressed"),
         ("overlay_alpha:=true", "type float"),
+        ("overlay_alpha:=5.0", "overlay_alpha cannot be set"),
+        ("inference_width:=99999", "inference_width cannot be set"),
     ],
 )
 def test_an_unusable_override_ends_with_one_line(start: Start, override: str, words: str) -> None:

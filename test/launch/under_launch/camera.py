@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 import unittest
+from pathlib import Path
 from typing import Any
 
 import launch_testing.actions
 import rclpy
+import yaml
 from launch.actions import IncludeLaunchDescription
 from launch.events.process import ProcessStarted
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -26,7 +29,11 @@ PATIENCE = 90.0
 
 def generate_test_description() -> launch.LaunchDescription:
     file = PathJoinSubstitution([FindPackageShare("densehybrid_ros"), "launch", "camera.launch.py"])
-    arguments = {"image_topic": "/cam/image", "namespace": "car", "model_path": os.environ["TEST_WEIGHTS"]}
+    # what the parameter file says is not overridden by arguments that are not given
+    settings = {"model_path": os.environ["TEST_WEIGHTS"], "threshold": 0.75, "device": "cpu"}
+    parameters = Path(tempfile.mkdtemp()) / "mine.yaml"
+    parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": settings}}))
+    arguments = {"image_topic": "/cam/image", "namespace": "car", "params_file": str(parameters)}
     included = IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=arguments.items())
     return launch.LaunchDescription([included, launch_testing.actions.ReadyToTest()])
 
@@ -57,7 +64,7 @@ class TestCamera(unittest.TestCase):
             rclpy.spin_once(self.node, timeout_sec=0.5)
 
     def test_images_are_answered_and_a_killed_node_comes_back(self, proc_output: Any, proc_info: Any) -> None:
-        proc_output.assertWaitFor("configured: ladder_lite0", timeout=PATIENCE)
+        proc_output.assertWaitFor("on cpu, threshold 0.75 on score hybrid", timeout=PATIENCE)
         self.wait_for_answer()
         infos = self.node.get_subscriptions_info_by_topic("/cam/camera_info")
         assert [(info.node_namespace, info.node_name) for info in infos] == [("/car", "densehybrid")]
