@@ -7,12 +7,15 @@ from importlib import import_module
 
 from densehybrid_ros.core.errors import SetupError
 
+TRAINING = "densehybrid_ros.training"
 COMMANDS = {
-    "train": "train or fine-tune a network by a recipe",
-    "evaluate": "AP, FPR95, AUROC of every score and the mean IoU on a data set",
-    "export": "calibrate thresholds and write a weights file for the node",
-    "render_roadworld": "write Roadworld frames in the CamVid layout",
+    "train": (f"{TRAINING}.train", "train or fine-tune a network by a recipe"),
+    "evaluate": (f"{TRAINING}.evaluate", "AP, FPR95, AUROC of every score and the mean IoU on a data set"),
+    "export": (f"{TRAINING}.export", "calibrate thresholds and write a weights file for the node"),
+    "render_roadworld": (f"{TRAINING}.render_roadworld", "write Roadworld frames in the CamVid or LostAndFound layout"),
+    "convert": ("densehybrid_ros.playback.convert_drive", "turn LostAndFound or Cityscapes drives into a bag"),
 }
+"""Command → (module with its `main`, what it does)."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -20,14 +23,14 @@ def main(argv: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         print("densehybrid COMMAND [-h] …\n")
-        print("\n".join(f"  {name.replace('_', '-'):<18} {text}" for name, text in COMMANDS.items()))
+        print("\n".join(f"  {name.replace('_', '-'):<18} {text}" for name, (_, text) in COMMANDS.items()))
         return
     command = arguments[0].replace("-", "_")
     try:
         if command not in COMMANDS:
             choices = ", ".join(name.replace("_", "-") for name in COMMANDS)
             raise SetupError(f"command '{arguments[0]}' is unknown; choose one of {choices}")
-        import_module(f"densehybrid_ros.training.{command}").main(arguments[1:])
+        import_module(COMMANDS[command][0]).main(arguments[1:])
     except SetupError as error:
         print(f"densehybrid: {error}", file=sys.stderr)
         sys.exit(2)
