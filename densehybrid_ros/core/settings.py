@@ -13,6 +13,9 @@ from densehybrid_ros.core.scores import SCORES
 
 STORED = "the value stored with the weights"
 TRANSPORTS = ("raw", "compressed")
+RANGE_SOURCES = ("auto", "disparity", "depth", "stereo", "ground", "off")
+SGBM_MODES = {"sgbm": 0, "hh": 1, "sgbm_3way": 2, "hh4": 3}
+"""OpenCV's numbers of the ways to run semi-global matching."""
 CAMERA_NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*_?")
 """A ROS topic token without a double underscore."""
 
@@ -59,6 +62,44 @@ class Settings:
     camera_timeout: float = setting(
         2.0, "s without a frame after which a camera is reported STALE, on the steady clock", 0.05, 3600.0, live=True
     )
+    range_source: str = setting("auto", f"where ranges come from: {', '.join(RANGE_SOURCES)}; auto = whatever comes")
+    min_obstacle_area: int = setting(100, "px; smaller unknown regions are no obstacles", 1, 2**31 - 1, live=True)
+    min_range: float = setting(0.5, "m; what is nearer is not reported", 0.0, 1000.0, live=True)
+    max_range: float = setting(100.0, "m; what is farther is not reported", 0.0, 100_000.0, live=True)
+    min_valid_disparity_fraction: float = setting(
+        0.1, "share of an obstacle's pixels whose distance must be valid", 0.0, 1.0, live=True
+    )
+    sync_tolerance: float = setting(
+        0.01, "s; disparity, depth or right image may be so far from the image's stamp", 0.0, 10.0, live=True
+    )
+    disparity_error: float = setting(0.5, "px; standard deviation of a disparity", 0.0, 100.0, live=True)
+    depth_error: float = setting(0.02, "standard deviation of a depth, share of it", 0.0, 1.0, live=True)
+    road_gate: bool = setting(False, "report only obstacles that touch drivable classes", live=True)
+    drivable_classes: tuple[str, ...] = setting(
+        ("road", "road line"), "names of the classes that are road; those the weights do not know are passed over"
+    )
+    camera_height: float = setting(
+        0.0, "m over the road, for ranges where nothing is measured; 0 = not known", 0.0, 100.0, live=True
+    )
+    camera_pitch: float = setting(0.0, "rad, positive = looks down; goes with camera_height", -1.5, 1.5, live=True)
+    track_timeout: float = setting(
+        1.0, "s after which an obstacle that is not seen any more loses its number", 0.0, 60.0, live=True
+    )
+    target_frame: str = setting("", "frame of the obstacles, by TF; empty = the image's own frame, without TF")
+    stereo_width: int = setting(0, "px at which a stereo pair is matched; 0 = its own width", 0, 16384, live=True)
+    sgbm_mode: str = setting("sgbm_3way", f"of the stereo matcher: {', '.join(SGBM_MODES)}", live=True)
+    sgbm_min_disparity: int = setting(0, "px", -2048, 2048, live=True)
+    sgbm_disparity_range: int = setting(128, "px, a multiple of 16: disparities that are searched", 16, 4096, live=True)
+    sgbm_correlation_window_size: int = setting(5, "px, odd: side of the block that is matched", 1, 255, live=True)
+    sgbm_p1: int = setting(0, "penalty of a change by 1 px; 0 = 8 x window^2", 0, 1_000_000, live=True)
+    sgbm_p2: int = setting(0, "penalty of larger changes, above p1; 0 = 32 x window^2", 0, 1_000_000, live=True)
+    sgbm_disp12_max_diff: int = setting(1, "px between left and right disparity; -1 = no check", -1, 128, live=True)
+    sgbm_prefilter_cap: int = setting(63, "cut-off of the prefiltered gradients", 1, 63, live=True)
+    sgbm_uniqueness_ratio: int = setting(10, "% by which the best match must win", 0, 100, live=True)
+    sgbm_speckle_size: int = setting(
+        100, "px; smaller patches of disparity are removed; 0 = none", 0, 100_000, live=True
+    )
+    sgbm_speckle_range: int = setting(2, "px of disparity within one patch", 0, 128, live=True)
     autostart: bool = setting(True, "configure and activate without being asked")
 
 
@@ -94,6 +135,7 @@ def _check_whole(settings: Settings) -> None:
         raise SetupError(f"score '{settings.score}' is unknown; choose one of {', '.join(SCORES)}")
     if settings.image_transport not in TRANSPORTS:
         raise SetupError(f"image_transport '{settings.image_transport}' is unknown; choose {' or '.join(TRANSPORTS)}")
+    _check_ranging(settings)
     cameras = settings.cameras
     if not cameras or len(set(cameras)) != len(cameras):
         raise SetupError(f"cameras must be different names, at least one, not {list(cameras)}")
@@ -102,6 +144,25 @@ def _check_whole(settings: Settings) -> None:
         raise SetupError(
             f"camera name {wrong[0]!r} cannot be part of a topic; use letters, digits and _, beginning with a letter"
         )
+
+
+def _check_ranging(settings: Settings) -> None:
+    if settings.range_source not in RANGE_SOURCES:
+        raise SetupError(f"range_source '{settings.range_source}' is unknown; choose {', '.join(RANGE_SOURCES)}")
+    if settings.min_range >= settings.max_range:
+        raise SetupError(f"min_range {settings.min_range:g} must be less than max_range {settings.max_range:g}")
+    if settings.range_source == "ground" and settings.camera_height == 0:
+        raise SetupError("range_source ground needs camera_height, m over the road, and camera_pitch")
+    if settings.sgbm_mode not in SGBM_MODES:
+        raise SetupError(f"sgbm_mode '{settings.sgbm_mode}' is unknown; choose {', '.join(SGBM_MODES)}")
+    if settings.sgbm_disparity_range % 16:
+        raise SetupError(f"sgbm_disparity_range must be a multiple of 16, not {settings.sgbm_disparity_range}")
+    if settings.sgbm_correlation_window_size % 2 == 0:
+        raise SetupError(f"sgbm_correlation_window_size must be odd, not {settings.sgbm_correlation_window_size}")
+    block = settings.sgbm_correlation_window_size**2
+    p1, p2 = settings.sgbm_p1 or 8 * block, settings.sgbm_p2 or 32 * block
+    if p1 >= p2:
+        raise SetupError(f"sgbm_p1 ({p1}) must be less than sgbm_p2 ({p2}); 0 = by the window's size")
 
 
 def _checked(entry: Field[Any], value: Any) -> Any:

@@ -1,0 +1,15 @@
+"""The pinhole camera of a rectified image. Optical frame: x right, y down, z forward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pinhole:
+    """Projection of a rectified image, px; pixel centres lie at whole numbers."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
