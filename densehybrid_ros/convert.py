@@ -88,9 +88,18 @@ def array_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDAr
     if message.encoding not in depths:
         raise FrameError(f"encoding '{message.encoding}' is not supported here; supported are {', '.join(depths)}")
     depth = depths[message.encoding]
-    _check_layout(message, message.width * depth, message.height, max_pixels)
-    pixels = _pixels(message, 1, depth, message.height)
+    pixels = pixels_of(message, depth, max_pixels)
     return pixels.view(np.uint8) if depth == 1 else pixels.view(np.float32)
+
+
+def pixels_of(message: Image, depth: int, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.generic]:
+    """(H, W) unsigned integers of a one-channel image with `depth` bytes per pixel, whatever its encoding says.
+
+    Raises:
+        FrameError: a layout that does not fit its data.
+    """
+    _check_layout(message, message.width * depth, message.height, max_pixels)
+    return _pixels(message, 1, depth, message.height)
 
 
 def image_message(values: NDArray[np.generic], encoding: str, header: Header) -> Image:

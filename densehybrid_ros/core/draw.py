@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.core.obstacles import Obstacle
 from densehybrid_ros.core.segmenter import Scene
 
 UNKNOWN_COLOUR = (255, 40, 40)
@@ -38,6 +41,31 @@ def overlay(image: NDArray[np.uint8], scene: Scene, palette: list[list[int]], al
     thickness = max(1, image.shape[1] // 640)
     cv2.drawContours(blended, contours, -1, OUTLINE_COLOUR, thickness, cv2.LINE_AA)
     return blended.astype(np.uint8, copy=False)
+
+
+def range_text(obstacle: Obstacle) -> str:
+    """ "23.4 m", or "no range"."""
+    return "no range" if obstacle.range is None else f"{obstacle.range:.1f} m"
+
+
+def write_ranges(picture: NDArray[np.uint8], obstacles: Sequence[Obstacle]) -> None:
+    """Writes the range above each obstacle into (H, W, 3) RGB, in place; nearer ones over farther ones."""
+    height, width = picture.shape[:2]
+    scale = max(width / 1600, 0.4)
+    thickness = max(1, round(scale * 1.6))
+    for obstacle in reversed(obstacles):
+        text = range_text(obstacle)
+        (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+        rows, columns = obstacle.region.window
+        left = min(max((columns.start + columns.stop - text_width) // 2, 0), max(width - text_width, 0))
+        bottom = rows.start - below - 2
+        if bottom < text_height:  # no room above
+            bottom = min(rows.stop + text_height + 2, height - below)
+        # a dark rim keeps the text legible on anything
+        for colour, extra in (((0, 0, 0), 2 * thickness), (OUTLINE_COLOUR, 0)):
+            cv2.putText(
+                picture, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness + extra, cv2.LINE_AA
+            )
 
 
 def heat_map(score: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.obstacle_range import MOST_SAMPLES, View, quantile, ranged
 from densehybrid_ros.core.obstacles import Obstacle
 from densehybrid_ros.core.pinhole import Pinhole
@@ -101,6 +102,21 @@ def obstacle_points(found: Survey, score: NDArray[np.float32]) -> NDArray[np.voi
         cloud["obstacle_id"] = obstacle.number
         clouds.append(cloud)
     return np.concatenate(clouds)
+
+
+def drivable_ids(classes: Sequence[str], names: Sequence[str], needed: bool) -> list[int]:
+    """Ids of the classes that can be driven on; names that the weights do not know are passed over.
+
+    Raises:
+        SetupError: they know none of them, and it is `needed`.
+    """
+    ids = [index for index, name in enumerate(classes) if name in names]
+    if needed and not ids:
+        raise SetupError(
+            f"road_gate needs to know the road, but none of drivable_classes ({', '.join(names)}) is a class of the "
+            f"weights ({', '.join(classes)}); set drivable_classes"
+        )
+    return ids
 
 
 def _median_score(region: Region, score: NDArray[np.float32]) -> float:

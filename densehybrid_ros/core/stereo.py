@@ -34,7 +34,7 @@ def disparity_of_pair(left: NDArray[np.uint8], right: NDArray[np.uint8], setting
     disparity = _matched(left, right, scale, settings)
     beyond = (settings.sgbm_min_disparity + settings.sgbm_disparity_range - 1) / scale
     near = _matched(left, right, scale / 2, settings)
-    return np.where((disparity == 0) & (near > beyond), near, disparity)
+    return np.where((disparity == 0) & (near > beyond), near, disparity).astype(np.float32, copy=False)
 
 
 def _matched(
@@ -46,7 +46,7 @@ def _matched(
     pad = settings.sgbm_disparity_range + max(settings.sgbm_min_disparity, 0)
     pair = [_prepared(picture, size, pad) for picture in (left, right)]
     raw = _matcher(settings).compute(*pair)[:, pad:]
-    disparity = raw.astype(np.float32) / SUBPIXELS
+    disparity = (raw / np.float32(SUBPIXELS)).astype(np.float32)
     # a match whose right half lies in the padding is none; what is below the search is OpenCV's mark of a hole
     columns = np.arange(size[0], dtype=np.float32)
     disparity[(disparity <= max(settings.sgbm_min_disparity - 1, 0)) | (disparity > columns)] = 0

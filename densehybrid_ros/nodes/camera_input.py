@@ -17,7 +17,7 @@ from densehybrid_ros.convert import FrameError, check_image
 from densehybrid_ros.convert_compressed import check_compressed
 from densehybrid_ros.core.settings import Settings
 from densehybrid_ros.nodes.complaints import Complaints
-from densehybrid_ros.nodes.stamps import Order, StampOrder
+from densehybrid_ros.nodes.stamps import Order, StampOrder, nanoseconds
 from densehybrid_ros.nodes.statistics import FrameStatistics
 
 AnyImage: TypeAlias = Image | CompressedImage
@@ -30,6 +30,11 @@ class Taken:
     camera: str
     message: AnyImage
     taken: float
+
+    @property
+    def stamp(self) -> int:
+        """ns"""
+        return nanoseconds(self.message.header.stamp)
 
 
 class CameraInput:
@@ -49,8 +54,17 @@ class CameraInput:
         self._order = StampOrder()
         self.camera_info: CameraInfo | None = None
 
-    def subscribe(self, wanted: Callable[[], bool], deliver: Callable[[Taken], None]) -> None:
-        """Begins to deliver usable frames while `wanted`, in the executor's thread."""
+    def subscribe(
+        self,
+        wanted: Callable[[], bool],
+        deliver: Callable[[Taken], None],
+        jumped_back: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begins to deliver usable frames while `wanted`, in the executor's thread.
+
+        Args:
+            jumped_back: told before a frame is delivered whose stamp lies well before the last one's.
+        """
         prefix = f"{self._camera}/" if self._camera else ""
         compressed = self._settings().image_transport == "compressed"
         kind, topic = (CompressedImage, "image_raw/compressed") if compressed else (Image, "image_raw")
@@ -58,7 +72,7 @@ class CameraInput:
 
         def take(message: AnyImage) -> None:
             try:
-                self._take(message, wanted, deliver)
+                self._take(message, wanted, deliver, jumped_back)
             except Exception as error:  # one that leaves a callback would end rclpy's spin
                 self._statistics.drop("dropped_error", f"{type(error).__name__}: {error}")
                 self._complaints.once(type(error), f"frame dropped: {type(error).__name__}: {error}")
@@ -79,7 +93,13 @@ class CameraInput:
             self._node.create_subscription(kind, topic, callback, quality, qos_overriding_options=overriding)
         )
 
-    def _take(self, message: AnyImage, wanted: Callable[[], bool], deliver: Callable[[Taken], None]) -> None:
+    def _take(
+        self,
+        message: AnyImage,
+        wanted: Callable[[], bool],
+        deliver: Callable[[Taken], None],
+        jumped_back: Callable[[], None],
+    ) -> None:
         """Executor's thread: nothing here takes longer than looking at the header."""
         taken = time.monotonic()
         self._statistics.arrived()
@@ -98,6 +118,7 @@ class CameraInput:
             return
         if order is Order.JUMPED_BACK:
             self._statistics.restart_windows()
+            jumped_back()
         deliver(Taken(self._camera, message, taken))
 
     def refuse(self, error: Exception) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from densehybrid_ros.nodes.range_report import NO_RANGES, RangeReport, worst_of
 from densehybrid_ros.nodes.statistics import STAGES, Counts, Snapshot, together
 
 OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
@@ -34,6 +35,7 @@ class CameraReport:
     """Somebody subscribes to the scaled camera_info, and the camera sends none."""
     fruitless: bool = False
     """Wanted frames come, and for long none has gone out."""
+    ranging: RangeReport = NO_RANGES
 
 
 def diagnostics_message(
@@ -48,11 +50,12 @@ def diagnostics_message(
     verdicts = [_verdict(camera) for camera in cameras]
     worst = max(verdicts, key=lambda verdict: verdict.level, default=state)
     overall = state if state.level != OK or worst.level == OK else worst
-    statuses = [_status(node, overall, facts, together([camera.now for camera in cameras]))]
+    ranging = worst_of([camera.ranging for camera in cameras])
+    statuses = [_status(node, overall, facts, together([camera.now for camera in cameras]), ranging)]
     if any(camera.name for camera in cameras):
         for camera, verdict in zip(cameras, verdicts, strict=True):
             shown = state if state.level != OK or verdict.level == OK else verdict
-            statuses.append(_status(f"{node}: {camera.name}", shown, facts, camera.now))
+            statuses.append(_status(f"{node}: {camera.name}", shown, facts, camera.now, camera.ranging))
     message = DiagnosticArray(status=statuses)
     message.header.stamp = stamp
     return message
@@ -70,6 +73,8 @@ def _verdict(camera: CameraReport) -> Verdict:
         return Verdict(WARN, f"{where}frames come and none goes out; last error: {camera.now.last_error or 'none'}")
     if camera.lacks_camera_info:
         return Verdict(WARN, f"{where}no camera_info comes")
+    if camera.ranging.trouble:
+        return Verdict(WARN, f"{where}obstacles without range: {camera.ranging.trouble}")
     return Verdict(OK, "")
 
 
@@ -77,7 +82,9 @@ _DROPS = ("dropped_invalid", "dropped_error")
 """Drops that a user should look at; stale ones only say that the camera is faster than the network."""
 
 
-def _status(name: str, verdict: Verdict, facts: Mapping[str, str], snapshot: Snapshot) -> DiagnosticStatus:
+def _status(
+    name: str, verdict: Verdict, facts: Mapping[str, str], snapshot: Snapshot, ranging: RangeReport
+) -> DiagnosticStatus:
     values = dict(facts)
     values |= {entry.name: str(getattr(snapshot.counts, entry.name)) for entry in fields(Counts)}
     values |= {"input_hz": f"{snapshot.input_hz:.2f}", "output_hz": f"{snapshot.output_hz:.2f}"}
@@ -87,6 +94,8 @@ def _status(name: str, verdict: Verdict, facts: Mapping[str, str], snapshot: Sna
     for key in STAGES:
         values[f"stage_ms_{key}"] = _figure(stages.get(key))
     values["last_frame_age_s"] = _figure(snapshot.last_frame_age if snapshot.last_frame_age < float("inf") else None)
+    values |= {"range_status": ranging.status, "obstacles": str(ranging.obstacles)}
+    values |= {"obstacles_without_range": str(ranging.without_range), "nearest_obstacle_m": _figure(ranging.nearest)}
     values["last_error"] = snapshot.last_error
     return DiagnosticStatus(
         level=verdict.level,

@@ -1,4 +1,5 @@
-"""What happens to frames in the threads of the pipeline: decode, segment as one batch, publish. Nothing here raises."""
+"""What happens to frames in the threads of the pipeline: decode, segment as one batch, publish the maps, then the
+obstacles. Nothing here raises."""
 
 from __future__ import annotations
 
@@ -19,9 +20,10 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.segmenter import Scene, Segmenter
 from densehybrid_ros.core.settings import Settings
 from densehybrid_ros.nodes.camera_input import CameraInput, Taken
-from densehybrid_ros.nodes.camera_outputs import CameraOutputs, parts_of
+from densehybrid_ros.nodes.camera_outputs import CameraOutputs, needs_obstacles, parts_of
 from densehybrid_ros.nodes.complaints import Complaints
-from densehybrid_ros.nodes.stamps import nanoseconds
+from densehybrid_ros.nodes.range_input import RangeInput
+from densehybrid_ros.nodes.range_work import RangeWork, Ready, Segmented
 from densehybrid_ros.nodes.statistics import FrameStatistics
 
 MOST_EXHAUSTED = 3
@@ -36,6 +38,8 @@ class Camera:
     statistics: FrameStatistics
     input: CameraInput
     outputs: CameraOutputs
+    ranges: RangeInput
+    range_work: RangeWork
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Answer:
     wanted: frozenset[str]
     scene: Scene
     camera_info: CameraInfo | None
-    overlay_alpha: float
+    settings: Settings
     stages_ms: Mapping[str, float]
 
 
@@ -104,38 +108,71 @@ class FrameWork:
                 each.wanted,
                 scene,
                 self._cameras[each.frame.camera].input.camera_info,
-                settings.overlay_alpha,
+                settings,
                 {"decode": each.decode_ms, **shared},
             )
             for each, scene in zip(decoded, scenes, strict=True)
         ]
 
     def publish(self, answer: Answer) -> None:
-        """Publishes under the header of the frame, and counts it."""
+        """Publishes the maps under the header of the frame; they never wait for distances."""
         camera = self._cameras[answer.frame.camera]
         begun = time.monotonic()
         try:
-            camera.outputs.publish(
-                answer.wanted,
-                answer.frame.message.header,
-                answer.image,
-                answer.scene,
-                answer.camera_info,
-                answer.overlay_alpha,
-            )
+            header = answer.frame.message.header
+            camera.outputs.publish_maps(answer.wanted, header, answer.image, answer.scene, answer.camera_info)
         except Exception as error:
             self._drop(answer.frame, error)
             return
         done = time.monotonic()
+        segmented = Segmented(
+            answer.frame, answer.image, answer.scene, answer.camera_info, answer.wanted, answer.settings, done
+        )
         stages = {**answer.stages_ms, "publish": (done - begun) * 1000}
-        camera.statistics.finished(done - answer.frame.taken, stages)
+        if needs_obstacles(answer.wanted):
+            camera.range_work.add(segmented, stages)
+        else:
+            self._finished(answer.frame, done, stages)
+
+    def publish_obstacles(self, closing: bool) -> None:
+        """Publishes the obstacles and overlays of all frames that wait for nothing more."""
+        for camera in self._cameras.values():
+            while (ready := camera.range_work.ready(closing)) is not None:
+                self._publish_obstacles(camera, ready)
 
     def drop_stale(self, frame: Taken) -> None:
         """A newer frame came before work on this one began."""
-        self._cameras[frame.camera].statistics.drop("dropped_stale")
+        camera = self._cameras[frame.camera]
+        camera.statistics.drop("dropped_stale")
+        camera.ranges.done(frame.stamp)
+
+    def _publish_obstacles(self, camera: Camera, ready: Ready) -> None:
+        begun = time.monotonic()
+        try:
+            camera.range_work.finish(ready)
+        except Exception as error:
+            self._drop(ready.frame.taken, error)
+            return
+        spent = (time.monotonic() - begun) * 1000
+        self._finished(ready.frame.taken, ready.frame.since, {**ready.stages_ms, "range": spent})
+
+    def _finished(self, frame: Taken, maps_done: float, stages_ms: Mapping[str, float]) -> None:
+        """All of the frame is out; its latency is that of the maps."""
+        camera = self._cameras[frame.camera]
+        camera.statistics.finished(maps_done - frame.taken, stages_ms)
+        camera.ranges.done(frame.stamp)
 
     def _decode(self, frame: Taken, settings: Settings) -> Decoded | None:
         camera = self._cameras[frame.camera]
+        decoded = self._looked_at(frame, camera, settings)
+        if decoded is None:
+            camera.ranges.done(frame.stamp)
+        elif needs_obstacles(decoded.wanted):
+            camera.ranges.begin(frame.stamp, decoded.image, camera.input.camera_info)
+        return decoded
+
+    def _looked_at(self, frame: Taken, camera: Camera, settings: Settings) -> Decoded | None:
+        """The decoded frame, or None where it was dropped and counted."""
         begun = time.monotonic()
         try:
             age = self._age(frame)
@@ -155,14 +192,14 @@ class FrameWork:
             camera.input.refuse(error)
             return None
         except Exception as error:
-            self._drop(frame, error)
+            self._count_error(frame, error)
             return None
         return Decoded(frame, image, wanted, (time.monotonic() - begun) * 1000)
 
     def _age(self, frame: Taken) -> float:
         """s since the frame's stamp, by the node's clock; 0 before simulated time has begun."""
         now = self._now()
-        return (now - nanoseconds(frame.message.header.stamp)) * 1e-9 if now else 0.0
+        return (now - frame.stamp) * 1e-9 if now else 0.0
 
     def _drop_all(self, decoded: Sequence[Decoded], error: Exception) -> None:
         for each in decoded:
@@ -178,6 +215,11 @@ class FrameWork:
             self._give_up(error)
 
     def _drop(self, frame: Taken, error: Exception) -> None:
+        """A frame is lost, and nothing waits for its distances any more."""
+        self._count_error(frame, error)
+        self._cameras[frame.camera].ranges.done(frame.stamp)
+
+    def _count_error(self, frame: Taken, error: Exception) -> None:
         """Whatever a driver, the device or the middleware raised: this frame is lost and counted, the node lives."""
         text = f"{type(error).__name__}: {error}"
         self._cameras[frame.camera].statistics.drop("dropped_error", text)

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.core.ranging import drivable_ids
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.core.settings import LIVE, Settings
 from densehybrid_ros.nodes.parameters import declare_settings, normalised, settings_after
@@ -100,6 +101,8 @@ class LiveSettings:
             changed = settings_after(self.current, parameters)
             if self._segmenter is not None and changed.target_tpr > 0:
                 self._segmenter.threshold_for(changed.target_tpr, changed.score)
+            if self._segmenter is not None:
+                drivable_ids(self._segmenter.info.classes, changed.drivable_classes, changed.road_gate)
         except SetupError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if self._segmenter is not None:

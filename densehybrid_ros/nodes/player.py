@@ -1,7 +1,9 @@
 """The node `player`: publishes a folder, video, bag or Roadworld as a camera.
 
-Topics: `image_raw`, `camera_info` where it is known, `ground_truth/image_raw` (mono8: 0..K−1, K = unknown, 255 =
-ignore) where the input has it, and `/clock` with `publish_clock`. Service `~/pause` (std_srvs/SetBool).
+Topics: `image_raw`, and what the input knows of `camera_info`, `disparity` (stereo_msgs/DisparityImage),
+`right/image_raw` and `right/camera_info`, `ground_truth/image_raw` (mono8: 0..K−1, K = unknown, 255 = ignore),
+`ground_truth/anomaly/image_raw` (mono8: 0 inlier, 1 anomaly, 255 ignore); `/clock` with `publish_clock`. Of a bag also
+`depth` and all else that lies beside the image topic under these names. Service `~/pause` (std_srvs/SetBool).
 """
 
 from __future__ import annotations
@@ -19,15 +21,14 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
-from densehybrid_ros.convert import image_message
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.nodes.played_messages import KINDS, frame_messages, restamped, stamp_of
 from densehybrid_ros.nodes.running import run_node
-from densehybrid_ros.playback.sources import PlayedFrame, open_source
-from densehybrid_ros.roadworld import StereoCamera
+from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, open_source
 
 PARAMETERS: dict[str, tuple[Any, str]] = {
     "input": ("roadworld", "roadworld, roadworld:SEED, a folder of pictures, a video, or a rosbag2"),
@@ -37,7 +38,9 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     "frames": (0, "stop after so many; 0 = all"),
     "loop": (False, "begin anew at the end; stamps go on rising"),
     "start_paused": (False, "publish nothing until ~/pause is called with false"),
-    "frame_id": ("camera", "frame of the images"),
+    "frame_id": ("camera", "frame of the images; of a bag its own frames are kept"),
+    "keep_stamps": (True, "of a bag: publish the stamps that it holds; false = move them to now, rising over loops"),
+    "stereo": (False, "of Roadworld: also render and publish right/image_raw"),
     "publish_clock": (False, "publish the frames' time on /clock, for nodes with use_sim_time"),
     "wait_for_subscribers": (0, "publish nothing until so many subscribe to image_raw"),
     "wait_timeout": (0.0, "s to wait for them before giving up; 0 = for ever"),
@@ -48,6 +51,7 @@ SETTLE = 2.0
 """s between finding the nodes that were waited for and the first frame: discovery is not yet mutual then."""
 POLL = 0.005
 """s between looks at what is due."""
+Played = PlayedFrame | PlayedMessage
 
 
 class PlayerNode(Node):
@@ -64,22 +68,26 @@ class PlayerNode(Node):
         self._values = checked(values)
         if self._values["rate"] < 0 or self._values["frames"] < 0:
             raise SetupError(f"rate and frames must not be negative, but are {values['rate']} and {values['frames']}")
-        self._source = open_source(values["input"], self.get_logger().warning, (values["width"], values["height"]))
+        size = (values["width"], values["height"])
+        self._source = open_source(values["input"], self.get_logger().warning, size, values["stereo"])
         quality = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
         self._images = self.create_publisher(Image, "image_raw", quality)
-        self._camera_infos = self.create_publisher(CameraInfo, "camera_info", quality)
-        self._truths = self.create_publisher(Image, "ground_truth/image_raw", quality)
+        self._by_topic = {"image_raw": self._images}
+        for topic, kind in self._source.topics.items():
+            self._by_topic[topic] = self.create_publisher(KINDS[kind], topic, quality)
         self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10) if values["publish_clock"] else None
         self.create_service(SetBool, "~/pause", self._pause)
         if values["lockstep"]:
             self.create_subscription(Image, values["lockstep"], self._answered, quality)
         self._paused = bool(values["start_paused"])
         self._paused_at = 0.0
-        self._frames: Iterator[PlayedFrame] = self._stream()
-        self._next: PlayedFrame | None = None
+        self._frames: Iterator[Played] = self._stream()
+        self._next: Played | None = None
+        self._shift: int | None = None
+        """ns by which recorded stamps are moved in this pass."""
         self._published = 0
         self._start, self._made = time.time(), time.monotonic()
-        self._began = 0.0
+        self._began: float | None = None
         self._found = 0.0
         self._waiting_for: tuple[int, int] | None = None
         self._last_published = 0.0
@@ -87,16 +95,17 @@ class PlayerNode(Node):
         self.create_timer(POLL, self._poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(f"playing {self._source.description}")
 
-    def _stream(self) -> Iterator[PlayedFrame]:
-        """All frames with rising times, of one pass or of endless ones."""
+    def _stream(self) -> Iterator[Played]:
+        """Everything with rising times, of one pass or of endless ones."""
         offset, rate = 0.0, self._values["rate"]
         number = 0
         while True:
             last, begun = 0.0, number
-            for frame in self._source.frames():
-                last = frame.time
-                yield replace(frame, time=number / rate if rate else offset + frame.time)
-                number += 1
+            self._shift = None
+            for item in self._source.frames():
+                last = item.time
+                yield replace(item, time=number / rate if rate else offset + item.time)
+                number += isinstance(item, PlayedFrame)
             if number == begun:
                 raise SetupError(f"{self._source.description}: not one frame can be played")
             if not self._values["loop"]:
@@ -116,8 +125,13 @@ class PlayerNode(Node):
                     self.finished = True
                     self.get_logger().info(f"played {self._published} frames")
                 return
-        if self._published == 0:
+        if self._began is None:
             self._began = now - self._next.time
+        if isinstance(self._next, PlayedMessage):
+            if self._values["lockstep"] or now >= self._began + self._next.time:
+                self._publish_message(self._next)
+                self._next = None
+            return
         if self._values["lockstep"]:
             if self._waits_for_answer(now):
                 return
@@ -152,16 +166,31 @@ class PlayerNode(Node):
         return False
 
     def _publish(self, frame: PlayedFrame) -> None:
-        stamp = (Time(seconds=self._start) + Duration(seconds=frame.time)).to_msg()
-        header = Header(stamp=stamp, frame_id=self._values["frame_id"])
+        now = Time(seconds=self._start) + Duration(seconds=frame.time)
+        if frame.stamp:  # an unset one tells nothing
+            stamp = Time(nanoseconds=frame.stamp + self._shift_of(frame.stamp, frame.time)).to_msg()
+        else:
+            stamp = now.to_msg()
+        header = Header(stamp=stamp, frame_id=frame.frame_id or self._values["frame_id"])
         if self._clock_topic is not None:
             self._clock_topic.publish(ClockMessage(clock=stamp))
-        if frame.truth is not None:
-            self._truths.publish(image_message(frame.truth, "mono8", header))
-        if frame.camera is not None:
-            self._camera_infos.publish(camera_info_message(frame.camera, header))
         self._waiting_for = (stamp.sec, stamp.nanosec)
-        self._images.publish(image_message(frame.image, "rgb8", header))
+        for topic, message in frame_messages(frame, header):
+            self._by_topic[topic].publish(message)
+
+    def _publish_message(self, message: PlayedMessage) -> None:
+        """As it was recorded, but for its stamp, which moves with those of the images."""
+        stamp = stamp_of(message.data)
+        shift = self._shift_of(stamp, message.time) if stamp else 0
+        self._by_topic[message.topic].publish(restamped(message.data, shift))
+
+    def _shift_of(self, stamp: int, time: float) -> int:
+        """ns; the first stamp of a pass sets it for the whole pass, so that what belongs together stays so."""
+        if self._values["keep_stamps"]:
+            return 0
+        if self._shift is None:
+            self._shift = round((self._start + time) * 1e9) - stamp
+        return self._shift
 
     def _answered(self, message: Image) -> None:
         if (message.header.stamp.sec, message.header.stamp.nanosec) == self._waiting_for:
@@ -173,7 +202,7 @@ class PlayerNode(Node):
             self._paused_at = now
         elif self._paused and not request.data:
             # the pause does not count: without this, all frames that fell due in it would come at once
-            self._began += now - self._paused_at
+            self._began = None if self._began is None else self._began + now - self._paused_at
         self._paused = bool(request.data)
         response.success, response.message = True, "paused" if self._paused else "playing"
         return response
@@ -192,23 +221,6 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
         elif type(value) is not wanted:
             raise SetupError(f"parameter {name} must be of type {wanted.__name__}, not {value!r}")
     return values
-
-
-def camera_info_message(camera: StereoCamera, header: Header) -> CameraInfo:
-    """CameraInfo of a rectified pinhole camera without distortion."""
-    intrinsic = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
-    projection = [camera.fx, 0.0, camera.cx, 0.0, 0.0, camera.fy, camera.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
-    identity = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    return CameraInfo(
-        header=header,
-        width=camera.width,
-        height=camera.height,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
-        k=intrinsic,
-        r=identity,
-        p=projection,
-    )
 
 
 def main(arguments: list[str] | None = None) -> None:

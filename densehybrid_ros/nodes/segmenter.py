@@ -1,4 +1,4 @@
-"""The lifecycle node `densehybrid`: images in; semantic map, anomaly score, open-set map and overlay out.
+"""The lifecycle node `densehybrid`: images in; maps, overlay and obstacles out.
 
 configure loads and warms up the weights, activate subscribes, deactivate unsubscribes, cleanup frees the device. With
 the parameter `autostart` (default true) the node configures and activates itself. One network serves all `cameras`:
@@ -21,16 +21,23 @@ from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory
 from densehybrid_ros.core.devices import allocated_mb, device_name, release_cached_memory
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.heap import keep_freed_memory
+from densehybrid_ros.core.ranging import drivable_ids
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.core.settings import Settings
 from densehybrid_ros.nodes.camera_input import CameraInput, Taken
-from densehybrid_ros.nodes.camera_outputs import CAMERA_INFO, CameraOutputs
+from densehybrid_ros.nodes.camera_outputs import CAMERA_INFO, CameraOutputs, needs_obstacles
 from densehybrid_ros.nodes.complaints import Complaints
 from densehybrid_ros.nodes.diagnostics import ERROR, OK, CameraReport, Verdict, diagnostics_message
 from densehybrid_ros.nodes.frame_work import MOST_EXHAUSTED, Answer, Camera, FrameWork
 from densehybrid_ros.nodes.live_settings import LiveSettings
 from densehybrid_ros.nodes.pipeline import Pipeline
+from densehybrid_ros.nodes.range_input import RangeInput
+from densehybrid_ros.nodes.range_report import NO_RANGES
+from densehybrid_ros.nodes.range_work import RangeWork
 from densehybrid_ros.nodes.running import NodeFailed, run_node
 from densehybrid_ros.nodes.statistics import Counts, FrameStatistics
+from densehybrid_ros.nodes.stereo_work import StereoWork
+from densehybrid_ros.nodes.transforms import Transforms
 
 REPORT_PERIOD = 1.0
 """s between two diagnostics."""
@@ -49,6 +56,8 @@ class SegmenterNode(LifecycleNode):
         self._statistics: dict[str, FrameStatistics] = {}
         """By camera; kept when the node is cleaned up and configured anew."""
         self._pipeline: Pipeline[Taken, Answer] | None = None
+        self._stereo: StereoWork | None = None
+        self._transforms: Transforms | None = None
         self._enabled = True
         self._activated = 0.0
         self._reported: dict[str, Counts] = {}
@@ -78,6 +87,8 @@ class SegmenterNode(LifecycleNode):
             segmenter.warm_up(width * 3 // 4, width, settings.warmup_iterations, len(settings.cameras))
             self._settings.bind(segmenter)
             self._segmenter = segmenter
+            self._stereo = StereoWork(lambda: self._settings.current)
+            self._transforms = Transforms(self, settings.target_frame) if settings.target_frame else None
             for name in settings.cameras:
                 self._cameras[name] = self._make_camera(name, segmenter)
         except DeviceLost as error:
@@ -116,12 +127,24 @@ class SegmenterNode(LifecycleNode):
             self._complaints,
             self._give_up,
         )
-        pipeline = self._pipeline = Pipeline(work.infer, work.publish, work.drop_stale, self._give_up)
+        pipeline = self._pipeline = Pipeline(
+            work.infer, work.publish, work.drop_stale, self._give_up, work.publish_obstacles
+        )
+        assert self._stereo is not None
+        self._stereo.matched = pipeline.wake
         self._activated, self._trouble = time.monotonic(), ""
+
+        def deliver(taken: Taken) -> None:
+            self._cameras[taken.camera].ranges.expect(taken.stamp)
+            pipeline.put(taken.camera, taken)
+
         for camera in self._cameras.values():
+            outputs = camera.outputs
+            camera.ranges.subscribe(
+                lambda outputs=outputs: self._enabled and needs_obstacles(outputs.wanted()), pipeline.wake
+            )
             camera.input.subscribe(
-                lambda outputs=camera.outputs: self._enabled and bool(outputs.wanted()),
-                lambda taken: pipeline.put(taken.camera, taken),
+                lambda outputs=outputs: self._enabled and bool(outputs.wanted()), deliver, camera.ranges.restart
             )
 
     def _fail(self, trouble: str) -> TransitionCallbackReturn:
@@ -162,11 +185,19 @@ class SegmenterNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.stop()
             self._pipeline = None
+        for camera in self._cameras.values():
+            camera.ranges.unsubscribe()
 
     def _free(self) -> None:
         for camera in self._cameras.values():
             camera.outputs.destroy()
         self._cameras = {}
+        if self._stereo is not None:
+            self._stereo.stop()
+            self._stereo = None
+        if self._transforms is not None:
+            self._transforms.destroy()
+            self._transforms = None
         self._settings.release()
         if self._segmenter is not None:
             device, self._segmenter = self._segmenter.device, None
@@ -174,8 +205,17 @@ class SegmenterNode(LifecycleNode):
 
     def _make_camera(self, name: str, segmenter: Segmenter) -> Camera:
         statistics = self._statistics.setdefault(name, FrameStatistics())
-        taking = CameraInput(self, name, lambda: self._settings.current, statistics, self._complaints)
-        return Camera(name, statistics, taking, CameraOutputs(self, name, segmenter.info))
+        assert self._stereo is not None
+
+        def settings() -> Settings:
+            return self._settings.current
+
+        taking = CameraInput(self, name, settings, statistics, self._complaints)
+        outputs = CameraOutputs(self, name, segmenter.info, self._transforms)
+        ranges = RangeInput(self, name, settings, self._stereo, self._complaints)
+        drivable = drivable_ids(segmenter.info.classes, settings().drivable_classes, settings().road_gate)
+        range_work = RangeWork(ranges, outputs, segmenter.classes, drivable)
+        return Camera(name, statistics, taking, outputs, ranges, range_work)
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Frames that come while the node is disabled are counted as unwanted."""
@@ -227,6 +267,7 @@ class SegmenterNode(LifecycleNode):
                     stale=active and silent > timeout,
                     lacks_camera_info=CAMERA_INFO in wanted and camera.input.camera_info is None,
                     fruitless=working and snapshot.input_hz > 0 and fruitless > FRUITLESS,
+                    ranging=camera.range_work.report if working else NO_RANGES,
                 )
             )
             self._reported[name] = snapshot.counts

@@ -14,7 +14,7 @@ WINDOW = 300
 """Frames over which latencies are taken."""
 RATE_WINDOW = 5.0
 """s over which rates are taken."""
-STAGES = ("decode", "upload", "infer", "postprocess", "publish")
+STAGES = ("decode", "upload", "infer", "postprocess", "publish", "range")
 
 
 @dataclass(frozen=True)

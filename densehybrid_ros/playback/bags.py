@@ -14,13 +14,28 @@ from rosbags.typesys import Stores, get_typestore
 from densehybrid_ros.convert import FrameError, rgb_from_image
 from densehybrid_ros.convert_compressed import rgb_from_compressed
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.playback.sources import PlayedFrame, Source
+from densehybrid_ros.playback.sources import CAMERA_INFO, IMAGE, PlayedFrame, PlayedMessage, Source
 
-IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+COMPRESSED, DISPARITY = "sensor_msgs/msg/CompressedImage", "stereo_msgs/msg/DisparityImage"
+COMPANIONS = {
+    "camera_info": CAMERA_INFO,
+    "disparity": DISPARITY,
+    "depth": IMAGE,
+    "right/image_raw": IMAGE,
+    "right/image_raw/compressed": COMPRESSED,
+    "right/camera_info": CAMERA_INFO,
+    "ground_truth/image_raw": IMAGE,
+    "ground_truth/anomaly/image_raw": IMAGE,
+    "ground_truth/label_ids/image_raw": IMAGE,
+    "ground_truth/train_ids/image_raw": IMAGE,
+}
+"""Topics beside an image topic that are played with it, and their types."""
 
 
 def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
-    """The first image topic of a bag, with the times at which it was recorded.
+    """The first image topic of a bag, with the times at which it was recorded, and what lies beside it.
+
+    Beside /cam/image_raw (or /cam/image_raw/compressed) that is /cam/camera_info, /cam/disparity, and so on.
 
     Raises:
         SetupError: no readable bag, or no image topic in it.
@@ -28,27 +43,54 @@ def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
     try:
         with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
             topics = {each.topic: each.msgtype for each in reader.connections if each.msgtype in (IMAGE, COMPRESSED)}
-            present = sorted({each.topic for each in reader.connections})
+            present = {each.topic: each.msgtype for each in reader.connections}
     except (AnyReaderError, ValueError, OSError) as error:
         raise SetupError(f"{path} cannot be read as a rosbag2 (sqlite3 or mcap): {error}") from error
     if not topics:
-        raise SetupError(f"bag {path} holds no image topic; it has {', '.join(present) or 'no topics at all'}")
-    topic = _usable_topic(path, sorted(topics))
+        raise SetupError(f"bag {path} holds no image topic; it has {', '.join(sorted(present)) or 'no topics at all'}")
+    topic = _usable_topic(path, sorted(topics, key=_rank))
+    beside = _beside(topic)
+    topics = {beside(name): kind for name, kind in present.items() if COMPANIONS.get(beside(name)) == kind}
 
-    def frames() -> Iterator[PlayedFrame]:
+    def frames() -> Iterator[PlayedFrame | PlayedMessage]:
         with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
-            connections = [each for each in reader.connections if each.topic == topic]
+            connections = [
+                each
+                for each in reader.connections
+                if each.topic == topic or COMPANIONS.get(beside(each.topic)) == each.msgtype
+            ]
             start: int | None = None
-            for number, (connection, stamp, raw) in enumerate(reader.messages(connections)):
-                start = stamp if start is None else start
+            number = -1
+            for connection, at, raw in reader.messages(connections):
+                start = at if start is None else start
+                time = (at - start) * 1e-9
+                if connection.topic != topic:
+                    yield PlayedMessage(beside(connection.topic), connection.msgtype, bytes(raw), time)
+                    continue
+                number += 1
+                message = reader.deserialize(raw, connection.msgtype)
                 try:
-                    image = _rgb(reader.deserialize(raw, connection.msgtype), connection.msgtype)
+                    image = _rgb(message, connection.msgtype)
                 except FrameError as error:
                     warn(f"message {number} of {topic} is passed over: {error}")
                     continue
-                yield PlayedFrame(image, (stamp - start) * 1e-9, f"{topic} {number}")
+                header: Any = message.header  # pyright: ignore[reportAttributeAccessIssue] - types come from the bag
+                stamp = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+                yield PlayedFrame(image, time, f"{topic} {number}", stamp=stamp, frame_id=header.frame_id)
 
-    return Source(f"bag {path}, topic {topic}", frames)
+    return Source(f"bag {path}, topic {topic}", frames, topics)
+
+
+def _rank(topic: str) -> tuple[bool, bool, str]:
+    """Sorts pictures of the left camera before those of the right, and masks behind both."""
+    parts = topic.split("/")
+    return "ground_truth" in parts, "right" in parts, topic
+
+
+def _beside(topic: str) -> Callable[[str], str]:
+    """The name of another topic as seen from the folder of an image topic; "" for what lies elsewhere."""
+    folder = topic.removesuffix("/compressed").rpartition("/")[0] + "/"
+    return lambda other: other.removeprefix(folder) if other.startswith(folder) else ""
 
 
 def _usable_topic(path: Path, topics: list[str]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -35,6 +35,27 @@ class PlayedFrame:
     truth: NDArray[np.uint8] | None = None
     """(H, W) open-set ground truth: 0..K−1, K = unknown, 255 = ignore."""
     camera: StereoCamera | None = None
+    disparity: NDArray[np.float32] | None = None
+    """(H, W) px, 0 = none; goes with `camera`."""
+    right: NDArray[np.uint8] | None = None
+    """(H, W, 3) RGB of the right camera; goes with `camera`."""
+    stamp: int | None = None
+    """ns; when it was taken, where the input knows."""
+    frame_id: str = ""
+
+
+@dataclass(frozen=True)
+class PlayedMessage:
+    """A recorded message that belongs to the images, as it will be published: calibration, disparity, ground truth."""
+
+    topic: str
+    """Relative, as the player names it."""
+    kind: str
+    """As in sensor_msgs/msg/CameraInfo."""
+    data: bytes
+    """CDR; begins with a std_msgs/Header."""
+    time: float
+    """s since the start of the input."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +63,37 @@ class Source:
     """An input that can be played from its start any number of times."""
 
     description: str
-    frames: Callable[[], Iterator[PlayedFrame]]
-    has_truth: bool = False
+    frames: Callable[[], Iterator[PlayedFrame | PlayedMessage]]
+    topics: Mapping[str, str] = field(default_factory=dict)
+    """What is played besides image_raw: topic and type, as in sensor_msgs/msg/Image."""
+
+    @property
+    def has_truth(self) -> bool:
+        return "ground_truth/image_raw" in self.topics
 
 
-def open_source(name: str, warn: Callable[[str], None], size: tuple[int, int] = (960, 540)) -> Source:
+IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+TRUTH = {"ground_truth/image_raw": IMAGE, "ground_truth/anomaly/image_raw": IMAGE}
+CALIBRATED = {"camera_info": CAMERA_INFO, "disparity": "stereo_msgs/msg/DisparityImage"}
+RIGHT = {"right/image_raw": IMAGE, "right/camera_info": CAMERA_INFO}
+
+
+def open_source(
+    name: str, warn: Callable[[str], None], size: tuple[int, int] = (960, 540), stereo: bool = False
+) -> Source:
     """The source that `name` stands for.
 
     Args:
         name: `roadworld`, `roadworld:SEED`, a folder of pictures, a video file, or a rosbag2 (folder, .mcap or .db3).
         warn: told of every file that is passed over.
         size: width and height of Roadworld's pictures, px.
+        stereo: Roadworld's right pictures are rendered, too.
 
     Raises:
         SetupError: there is no such input, or nothing in it can be played.
     """
     if name == "roadworld" or name.startswith("roadworld:"):
-        return _roadworld(name, size)
+        return _roadworld(name, size, stereo)
     path = Path(name).expanduser()
     if not path.exists():
         raise SetupError(f"input {name} does not exist; give a folder, a video, a bag, or roadworld")
@@ -69,7 +104,7 @@ def open_source(name: str, warn: Callable[[str], None], size: tuple[int, int] = 
     return _folder(path, warn) if path.is_dir() else _video(path)
 
 
-def _roadworld(name: str, size: tuple[int, int]) -> Source:
+def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
     seed = name.partition(":")[2] or "7"
     if not seed.isdigit():
         raise SetupError(f"input {name}: the seed must be a whole number, as in roadworld:7")
@@ -77,11 +112,19 @@ def _roadworld(name: str, size: tuple[int, int]) -> Source:
     def frames() -> Iterator[PlayedFrame]:
         world = Roadworld(int(seed), *size)
         for index in itertools.count():
-            frame = world.frame(index, stereo=False)
+            frame = world.frame(index, stereo)
             truth = np.where(frame.anomaly, np.uint8(UNKNOWN), frame.labels).astype(np.uint8)
-            yield PlayedFrame(frame.left, frame.stamp, f"roadworld {seed} frame {index}", truth, frame.camera)
+            yield PlayedFrame(
+                frame.left,
+                frame.stamp,
+                f"roadworld {seed} frame {index}",
+                truth,
+                frame.camera,
+                frame.disparity,
+                frame.right,
+            )
 
-    return Source(f"Roadworld, seed {seed}", frames, has_truth=True)
+    return Source(f"Roadworld, seed {seed}", frames, TRUTH | CALIBRATED | (RIGHT if stereo else {}))
 
 
 def _folder(path: Path, warn: Callable[[str], None]) -> Source:
@@ -102,7 +145,7 @@ def _folder(path: Path, warn: Callable[[str], None]) -> Source:
             rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
             yield PlayedFrame(rgb, number / FOLDER_RATE, picture.name, truth)
 
-    return Source(f"{len(pictures)} pictures in {path}", frames, has_truth=labels is not None)
+    return Source(f"{len(pictures)} pictures in {path}", frames, TRUTH if labels else {})
 
 
 def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], None]) -> NDArray[np.uint8] | None:
