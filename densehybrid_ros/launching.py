@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
@@ -48,29 +49,42 @@ def large_image_profile() -> SetEnvironmentVariable:
     return SetEnvironmentVariable(profile_variable(), shared_file("config", "fastdds_large_images.xml"))
 
 
-def camera_info_beside(image_topic: str) -> str:
-    """By the convention of image_transport: /cam/image_raw → /cam/camera_info."""
+def beside(image_topic: str, name: str) -> str:
+    """By the convention of image_transport: /cam/image_raw, camera_info → /cam/camera_info."""
     folder, slash, _ = image_topic.rpartition("/")
-    return f"{folder}{slash}camera_info"
+    return f"{folder}{slash}{name}"
 
 
-def camera_remappings(prefix: str, image_topic: str, camera_info_topic: str) -> list[tuple[str, str]]:
+def camera_remappings(
+    prefix: str, image_topic: str, camera_info_topic: str, range_topics: Mapping[str, str] = MappingProxyType({})
+) -> list[tuple[str, str]]:
     """From the names that the node gives a camera's topics to those that the camera gives them.
 
     Args:
         prefix: "" or "NAME/".
         camera_info_topic: "" = beside the image topic.
+        range_topics: of disparity, depth and right/image_raw; what is missing or "" lies beside the image topic.
     """
+    right = range_topics.get("right/image_raw") or beside(image_topic, "right/image_raw")
     return [
         (f"{prefix}image_raw", image_topic),
         (f"{prefix}image_raw/compressed", f"{image_topic}/compressed"),
-        (f"{prefix}camera_info", camera_info_topic or camera_info_beside(image_topic)),
+        (f"{prefix}camera_info", camera_info_topic or beside(image_topic, "camera_info")),
+        *((f"{prefix}{name}", range_topics.get(name) or beside(image_topic, name)) for name in ("disparity", "depth")),
+        (f"{prefix}right/image_raw", right),
+        (f"{prefix}right/image_raw/compressed", f"{right}/compressed"),
+        (f"{prefix}right/camera_info", beside(right, "camera_info")),
     ]
 
 
 def typed(argument: str, kind: type) -> ParameterValue:
     """An argument as a parameter of that type: without it, a path that looks like a number would become one."""
     return ParameterValue(LaunchConfiguration(argument), value_type=kind)
+
+
+def text(value: str) -> ParameterValue:
+    """A string as a string parameter, also where it looks like a number."""
+    return ParameterValue(value, value_type=str)
 
 
 def segmenter_node(

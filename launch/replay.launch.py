@@ -1,25 +1,34 @@
-"""A recorded drive through the node: ros2 launch densehybrid_ros replay.launch.py input:=/data/drive rate:=10
+"""A recorded drive through the node: ros2 launch densehybrid_ros replay.launch.py bag:=lostandfound.mcap evaluate:=true
 
-`input` is a folder of pictures, a video, a rosbag2, or roadworld. For a bag that `ros2 bag play` plays, take
+`bag` is a rosbag2, as `densehybrid convert` writes it: played with its disparity, its ground truth and its stamps.
+`input` is that, or a folder of pictures, a video, or roadworld. For a bag that `ros2 bag play` plays, take
 camera.launch.py with use_sim_time:=true instead.
 """
 
-from launch.actions import EmitEvent, IncludeLaunchDescription, RegisterEventHandler
-from launch.conditions import UnlessCondition
+from launch.actions import EmitEvent, IncludeLaunchDescription, OpaqueFunction, RegisterEventHandler
+from launch.conditions import IfCondition, UnlessCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.launch_context import LaunchContext
+from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from densehybrid_ros.launching import SEGMENTER_ARGUMENTS, declarations, large_image_profile, shared_file, typed
+from densehybrid_ros.launching import SEGMENTER_ARGUMENTS, declarations, large_image_profile, shared_file, text, typed
 from launch import LaunchDescription
 
 PLAYER_ARGUMENTS = {
     "input": ("roadworld", "roadworld, roadworld:SEED, a folder of pictures, a video, or a rosbag2"),
+    "bag": ("", "a rosbag2 (folder, .mcap, .db3); goes before input"),
     "rate": ("0.0", "Hz; 0 = as recorded"),
     "loop": ("false", "begin anew at the end, until stopped"),
     "start_paused": ("false", "play nothing until ~/pause of the player is called with false"),
+    "every_frame": ("false", "wait for the answer to each frame, so that none is dropped however slow the machine is"),
+}
+EVALUATOR_ARGUMENTS = {
+    "evaluate": ("false", "compare with the ground truth of the input: AP and FPR95, overall and by range"),
+    "table": ("", "file for the table at the end: JSON, and beside it the same as .txt; empty = none"),
 }
 SIMULATED_TIME = "the player publishes the frames' time on /clock, and all nodes take it from there"
 CAMERA_ARGUMENTS = {
@@ -33,22 +42,49 @@ def generate_launch_description() -> LaunchDescription:
         PythonLaunchDescriptionSource(shared_file("launch", "camera.launch.py")),
         launch_arguments=[(name, LaunchConfiguration(name)) for name in [*CAMERA_ARGUMENTS, "params_file"]],
     )
-    kinds = {"input": str, "rate": float, "loop": bool, "start_paused": bool}
+    evaluator = Node(
+        package="densehybrid_ros",
+        executable="evaluator",
+        name="evaluator",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[{"out": typed("table", str)}],
+        output="screen",
+        emulate_tty=True,
+        condition=IfCondition(LaunchConfiguration("evaluate")),
+    )
+    arguments = PLAYER_ARGUMENTS | EVALUATOR_ARGUMENTS | CAMERA_ARGUMENTS
+    # the player needs the profile as well as the segmenter
+    return LaunchDescription(
+        [*declarations(arguments), large_image_profile(), segmenter, evaluator, OpaqueFunction(function=player)]
+    )
+
+
+def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The player, and the end of all when it has ended."""
+    values = context.launch_configurations
+    kinds = {"rate": float, "loop": bool, "start_paused": bool}
     parameters = {name: typed(name, kind) for name, kind in kinds.items()}
-    player = Node(
+    answers = "densehybrid/open_set/image_raw" if values["every_frame"].lower() == "true" else ""
+    parameters |= {"input": text(values["bag"] or values["input"]), "lockstep": text(answers)}
+    judged = values["evaluate"].lower() == "true"
+    node = Node(
         package="densehybrid_ros",
         executable="player",
         name="player",
         namespace=LaunchConfiguration("namespace"),
-        parameters=[{**parameters, "publish_clock": typed("use_sim_time", bool), "wait_for_subscribers": 1}],
+        parameters=[
+            {
+                **parameters,
+                "publish_clock": typed("use_sim_time", bool),
+                "wait_for_subscribers": 1,
+                "linger": 5.0 if judged else 0.0,
+            }
+        ],
         output="screen",
         emulate_tty=True,
     )
     ended = RegisterEventHandler(
-        OnProcessExit(target_action=player, on_exit=[EmitEvent(event=Shutdown(reason="the player has ended"))]),
+        OnProcessExit(target_action=node, on_exit=[EmitEvent(event=Shutdown(reason="the player has ended"))]),
         condition=UnlessCondition(LaunchConfiguration("loop")),
     )
-    # the player needs the profile as well as the segmenter
-    return LaunchDescription(
-        [*declarations(PLAYER_ARGUMENTS | CAMERA_ARGUMENTS), large_image_profile(), segmenter, player, ended]
-    )
+    return [node, ended]

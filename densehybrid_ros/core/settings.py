@@ -88,7 +88,7 @@ class Settings:
     target_frame: str = setting("", "frame of the obstacles, by TF; empty = the image's own frame, without TF")
     stereo_width: int = setting(0, "px at which a stereo pair is matched; 0 = its own width", 0, 16384, live=True)
     sgbm_mode: str = setting("sgbm_3way", f"of the stereo matcher: {', '.join(SGBM_MODES)}", live=True)
-    sgbm_min_disparity: int = setting(0, "px", -2048, 2048, live=True)
+    sgbm_min_disparity: int = setting(0, "px, where the search of disparities begins", -2048, 2048, live=True)
     sgbm_disparity_range: int = setting(128, "px, a multiple of 16: disparities that are searched", 16, 4096, live=True)
     sgbm_correlation_window_size: int = setting(5, "px, odd: side of the block that is matched", 1, 255, live=True)
     sgbm_p1: int = setting(0, "penalty of a change by 1 px; 0 = 8 x window^2", 0, 1_000_000, live=True)

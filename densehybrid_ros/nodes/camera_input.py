@@ -58,12 +58,12 @@ class CameraInput:
         self,
         wanted: Callable[[], bool],
         deliver: Callable[[Taken], None],
-        jumped_back: Callable[[], None] = lambda: None,
+        jumped_back: Callable[[int], None] = lambda stamp: None,
     ) -> None:
         """Begins to deliver usable frames while `wanted`, in the executor's thread.
 
         Args:
-            jumped_back: told before a frame is delivered whose stamp lies well before the last one's.
+            jumped_back: told the stamp of a frame, before it is delivered, that lies well before the last one's.
         """
         prefix = f"{self._camera}/" if self._camera else ""
         compressed = self._settings().image_transport == "compressed"
@@ -98,7 +98,7 @@ class CameraInput:
         message: AnyImage,
         wanted: Callable[[], bool],
         deliver: Callable[[Taken], None],
-        jumped_back: Callable[[], None],
+        jumped_back: Callable[[int], None],
     ) -> None:
         """Executor's thread: nothing here takes longer than looking at the header."""
         taken = time.monotonic()
@@ -118,7 +118,7 @@ class CameraInput:
             return
         if order is Order.JUMPED_BACK:
             self._statistics.restart_windows()
-            jumped_back()
+            jumped_back(nanoseconds(message.header.stamp))
         deliver(Taken(self._camera, message, taken))
 
     def refuse(self, error: Exception) -> None:

@@ -44,6 +44,7 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     "publish_clock": (False, "publish the frames' time on /clock, for nodes with use_sim_time"),
     "wait_for_subscribers": (0, "publish nothing until so many subscribe to image_raw"),
     "wait_timeout": (0.0, "s to wait for them before giving up; 0 = for ever"),
+    "linger": (0.0, "s to stay after the last frame, so that its answers find those who listen"),
     "lockstep": ("", "topic of mono8 answers; the next frame waits for the answer with the last frame's stamp"),
     "lockstep_timeout": (20.0, "s to wait for an answer before going on without it"),
 }
@@ -121,7 +122,7 @@ class PlayerNode(Node):
             limit = self._values["frames"]
             self._next = None if limit and self._published >= limit else next(self._frames, None)
             if self._next is None:
-                if not self._waits_for_answer(now):
+                if not self._waits_for_answer(now) and now - self._last_published >= self._values["linger"]:
                     self.finished = True
                     self.get_logger().info(f"played {self._published} frames")
                 return

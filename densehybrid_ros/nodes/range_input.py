@@ -79,11 +79,11 @@ class RangeInput:
         self._subscriptions.clear()
         self.restart()
 
-    def restart(self) -> None:
-        """After a jump of the clock: nothing that waits belongs to what comes."""
+    def restart(self, stamp: int | None = None) -> None:
+        """After a jump of the clock to that stamp: nothing from before it belongs to what comes."""
         self._left = None
         for matcher in self._matchers.values():
-            matcher.clear()
+            matcher.restart(stamp)
 
     def source(self) -> str:
         """Where ranges of the next frame should come from: disparity, depth, stereo, ground, or "" for nowhere.

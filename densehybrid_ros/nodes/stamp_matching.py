@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Generic, TypeVar
 
+from densehybrid_ros.nodes.stamps import CLOCK_JUMP
+
 KEPT = 8
 """Messages that wait at most, besides those whose image is at work."""
 
@@ -52,8 +54,13 @@ class StampMatcher(Generic[Item]):
             found = min(self._items, key=lambda at: abs(at - stamp), default=None)
             return None if found is None or abs(found - stamp) > tolerance else self._items[found]
 
-    def clear(self) -> None:
-        """Forgets everything, also what is expected."""
+    def restart(self, stamp: int | None = None) -> None:
+        """Forgets everything, also what is expected; but for messages that came before the first image of a new time.
+
+        Args:
+            stamp: of that image; None = there is none.
+        """
         with self._lock:
-            self._items.clear()
             self._expected.clear()
+            near = {} if stamp is None else self._items
+            self._items = {at: item for at, item in near.items() if abs(at - (stamp or 0)) <= CLOCK_JUMP}
