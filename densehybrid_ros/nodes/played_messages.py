@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 from stereo_msgs.msg import DisparityImage
 
 from densehybrid_ros.convert import image_message
+from densehybrid_ros.convert_compressed import rgb_from_compressed
 from densehybrid_ros.playback.sources import UNKNOWN, PlayedFrame
 from densehybrid_ros.roadworld import StereoCamera
 
@@ -91,6 +93,16 @@ def restamped(data: bytes, shift: int) -> bytes:
         return data
     moved = divmod(stamp_of(data) + shift, 1_000_000_000)
     return data[:CDR_HEADER] + struct.pack(_layout(data), *moved) + data[CDR_HEADER + 8 :]
+
+
+def decoded(data: bytes) -> Image:
+    """The picture of a serialised CompressedImage as rgb8, under its header.
+
+    Raises:
+        FrameError: it cannot be decoded.
+    """
+    message = deserialize_message(data, CompressedImage)
+    return image_message(rgb_from_compressed(message), "rgb8", message.header)
 
 
 def _layout(data: bytes) -> str:

@@ -25,8 +25,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
+from densehybrid_ros.convert import FrameError
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.nodes.played_messages import KINDS, frame_messages, restamped, stamp_of
+from densehybrid_ros.nodes.played_messages import KINDS, decoded, frame_messages, restamped, stamp_of
 from densehybrid_ros.nodes.running import run_node
 from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, open_source
 
@@ -180,10 +181,18 @@ class PlayerNode(Node):
             self._by_topic[topic].publish(message)
 
     def _publish_message(self, message: PlayedMessage) -> None:
-        """As it was recorded, but for its stamp, which moves with those of the images."""
+        """As it was recorded, but for its stamp, which moves with those of the images; pictures are decoded."""
         stamp = stamp_of(message.data)
-        shift = self._shift_of(stamp, message.time) if stamp else 0
-        self._by_topic[message.topic].publish(restamped(message.data, shift))
+        data = restamped(message.data, self._shift_of(stamp, message.time) if stamp else 0)
+        if not message.topic.endswith("/compressed"):
+            self._by_topic[message.topic].publish(data)
+            return
+        try:
+            image = decoded(data)
+        except FrameError as error:
+            self.get_logger().warning(f"a message of {message.topic} is passed over: {error}")
+            return
+        self._by_topic[message.topic.removesuffix("/compressed")].publish(image)
 
     def _shift_of(self, stamp: int, time: float) -> int:
         """ns; the first stamp of a pass sets it for the whole pass, so that what belongs together stays so."""

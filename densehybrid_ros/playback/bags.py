@@ -17,12 +17,13 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.playback.sources import CAMERA_INFO, IMAGE, PlayedFrame, PlayedMessage, Source
 
 COMPRESSED, DISPARITY = "sensor_msgs/msg/CompressedImage", "stereo_msgs/msg/DisparityImage"
+RIGHT_IMAGE = "right/image_raw"
 COMPANIONS = {
     "camera_info": CAMERA_INFO,
     "disparity": DISPARITY,
     "depth": IMAGE,
-    "right/image_raw": IMAGE,
-    "right/image_raw/compressed": COMPRESSED,
+    RIGHT_IMAGE: IMAGE,
+    f"{RIGHT_IMAGE}/compressed": COMPRESSED,
     "right/camera_info": CAMERA_INFO,
     "ground_truth/image_raw": IMAGE,
     "ground_truth/anomaly/image_raw": IMAGE,
@@ -51,6 +52,8 @@ def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
     topic = _usable_topic(path, sorted(topics, key=_rank))
     beside = _beside(topic)
     topics = {beside(name): kind for name, kind in present.items() if COMPANIONS.get(beside(name)) == kind}
+    if topics.pop(f"{RIGHT_IMAGE}/compressed", None):  # played decoded, as the left pictures are
+        topics[RIGHT_IMAGE] = IMAGE
 
     def frames() -> Iterator[PlayedFrame | PlayedMessage]:
         with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
