@@ -17,10 +17,8 @@ BIN = 0.05
 MOST_BINS = 400
 VALLEY = 0.5
 """Two groups are apart where the pixels between get fewer than this share of the smaller one's peak."""
-SUPPORT = 0.3
+SUPPORT = 0.15
 """The obstacle is a group with at least this share of the largest group's pixels: fewer are wrong matches."""
-EXPECTED_SUPPORT = 0.15
-"""Likewise, for a group where the obstacle is expected."""
 NEIGHBOUR_SHARE = 0.1
 """Share of the surrounding pixels at a group's depth from which the group may belong to what stands there."""
 
@@ -45,7 +43,7 @@ def depth_groups(depth: NDArray[np.float64], relative_error: float) -> list[Grou
     """
     logarithms = np.log(depth)
     low, high = float(logarithms.min()), float(logarithms.max())
-    width = max(BIN, 0.75 * relative_error, (high - low) / MOST_BINS)
+    width = max(BIN, 0.5 * relative_error, (high - low) / MOST_BINS)
     bins = int((high - low) / width) + 1
     counts = np.bincount(np.minimum(((logarithms - low) / width).astype(np.int64), bins - 1), minlength=bins)
     # smoothed, so that it does not matter where the borders of the bins happen to fall
@@ -78,7 +76,7 @@ def own_group(
         there = [
             group
             for group in groups
-            if group.count >= EXPECTED_SUPPORT * largest and group.near <= far and group.far >= near
+            if group.count >= SUPPORT * largest and group.near <= far and group.far >= near
         ]
         candidates = there or candidates
     first, *others = candidates
