@@ -6,6 +6,7 @@ They run without this wrapper too, in a workspace that has the package and with 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ pytest.importorskip(
 pytest.importorskip(
     "launch_ros", reason="launch_ros is not installed; it comes with a ROS 2 installation, not from PyPI"
 )
+from densehybrid_ros.cli import main
+from densehybrid_ros.drives.render import render_lostandfound
+
 FILES = sorted((Path(__file__).parent / "under_launch").glob("*.py"))
 
 
@@ -34,13 +38,14 @@ def test_the_launch_file_does_what_it_says(
 
 
 REPLAY = """
+import json
 import sys
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 source = PythonLaunchDescriptionSource(sys.argv[1])
-arguments = {"input": sys.argv[2], "rate": "5", "model_path": sys.argv[3]}
+arguments = json.loads(sys.argv[2])
 service = LaunchService()
 service.include_launch_description(
     LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments.items())])
@@ -56,12 +61,38 @@ def test_a_replay_ends_when_all_frames_are_played(
     folder.mkdir()
     for number in range(3):
         cv2.imwrite(str(folder / f"{number}.png"), np.full((64, 96, 3), 60 * number, np.uint8))
+    output = replayed(launch_environment, input=str(folder), rate="5", model_path=str(random_weights))
+    assert "played 3 frames" in output
+
+
+def test_a_bag_is_replayed_and_judged(launch_environment: dict[str, str], random_weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("rosbags", reason="rosbags is not installed")
+    render_lostandfound(tmp_path / "drive", "test", [20_005], 3, 160, 96, first_frame=22, frame_step=3)
+    bag, table = tmp_path / "drive.mcap", tmp_path / "table.json"
+    main(["convert", "lostandfound", str(tmp_path / "drive"), str(bag)])
+    output = replayed(
+        launch_environment,
+        bag=str(bag),
+        every_frame="true",
+        evaluate="true",
+        table=str(table),
+        model_path=str(random_weights),
+    )
+    assert "played 3 frames" in output
+    report = json.loads(table.read_text())
+    assert report["frames"]["judged"] == 3
+    assert report["ap"] is not None
+
+
+def replayed(environment: dict[str, str], **arguments: str) -> str:
+    """The output of a replay that came to its end by itself."""
     file = Path(__file__).parents[2] / "launch" / "replay.launch.py"
-    command = [sys.executable, "-c", REPLAY, str(file), str(folder), str(random_weights)]
-    result = subprocess.run(command, env=launch_environment, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "played 3 frames" in result.stdout + result.stderr
-    assert "process has died" not in result.stdout + result.stderr
+    command = [sys.executable, "-c", REPLAY, str(file), json.dumps(arguments)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    assert "process has died" not in output
+    return output
 
 
 def test_every_launch_file_is_tested() -> None:
