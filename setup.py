@@ -43,6 +43,7 @@ setup(
             "segmenter = densehybrid_ros.nodes.segmenter:main",
             "player = densehybrid_ros.nodes.player:main",
             "recorder = densehybrid_ros.nodes.recorder:main",
+            "evaluator = densehybrid_ros.nodes.evaluator:main",
             "densehybrid = densehybrid_ros.cli:main",
         ],
     },

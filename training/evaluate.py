@@ -2,7 +2,9 @@
 
 Protocols: `camvid-ood` and `camvid` (split val) take the folder of the data set. `roadworld` takes a folder written by
 `densehybrid render-roadworld`, split val, or renders its own frames where no --root is given. All pixels of all
-pictures are pooled; void is ignored. A set without anomalies gives no scores.
+pictures are pooled; void is ignored. A set without anomalies gives no scores. `lostandfound` (split test) takes the
+folder that holds leftImg8bit and weights of any classes: it ranks obstacles above free road, with --by-range also in
+bins of 5 m from 5 to 50 m, and gives no mean IoU.
 """
 
 from __future__ import annotations
@@ -13,37 +15,78 @@ from pathlib import Path
 from typing import Any
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import BUNDLED
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 from densehybrid_ros.training.datasets.rendered import rendered_roadworld
+from densehybrid_ros.training.evaluate_range import evaluate_lostandfound, range_report, range_text, warn_of_gaps
 from densehybrid_ros.training.validate import Evaluation, evaluate
 
-SPLITS = {"camvid-ood": "", "camvid": "val", "roadworld": "val"}
+LOST_AND_FOUND = "lostandfound"
+SPLITS = {"camvid-ood": "", "camvid": "val", "roadworld": "val", LOST_AND_FOUND: "test"}
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="densehybrid evaluate", description=__doc__)
     parser.add_argument("protocol", choices=SPLITS)
     parser.add_argument("--root", type=Path, help="folder of the data set")
+    parser.add_argument("--split", help="of the data set; without it the one named above")
+    parser.add_argument("--scores", default="all", help="names joined by commas, or all")
+    parser.add_argument("--by-range", action="store_true", help="of lostandfound: also by distance")
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
     parser.add_argument("--inference-width", type=int, default=0, help="px; 0 = the weights' own, -1 = native")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args(argv)
-    dataset = _dataset(arguments.protocol, arguments.root)
-    segmenter = Segmenter.load(arguments.weights, arguments.device, "fp32", arguments.inference_width)
+    if arguments.by_range and arguments.protocol != LOST_AND_FOUND:
+        raise SetupError(f"--by-range goes with {LOST_AND_FOUND} alone; {arguments.protocol} has no distances")
+    scores = _scores(arguments.scores)
+    report, text = (_range_figures if arguments.protocol == LOST_AND_FOUND else _figures)(arguments, scores)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _figures(arguments: argparse.Namespace, scores: list[str]) -> tuple[dict[str, Any], str]:
+    """Report and table of a protocol with classes."""
+    dataset = _dataset(arguments.protocol, arguments.root, arguments.split)
+    segmenter = _segmenter(arguments)
     if segmenter.info.classes != dataset.classes:
         raise SetupError(
             f"the weights know {len(segmenter.info.classes)} classes ({', '.join(segmenter.info.classes)}), but "
             f"{arguments.protocol} has {len(dataset.classes)}; give weights trained for its taxonomy"
         )
-    result = evaluate(segmenter, dataset)
-    report = report_of(arguments.protocol, arguments.weights or BUNDLED.name, result)
-    print(table_of(report))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    report = report_of(arguments.protocol, _weights_name(arguments), evaluate(segmenter, dataset, scores))
+    return report, table_of(report)
+
+
+def _range_figures(arguments: argparse.Namespace, scores: list[str]) -> tuple[dict[str, Any], str]:
+    """Report and table of LostAndFound, whose truth is binary: the weights may have any classes."""
+    if arguments.root is None:
+        raise _no_root(arguments.protocol)
+    split = arguments.split or SPLITS[LOST_AND_FOUND]
+    result = evaluate_lostandfound(_segmenter(arguments), arguments.root, split, scores)
+    warn_of_gaps(result, arguments.by_range)
+    what = (_weights_name(arguments), split, arguments.by_range, result)
+    return range_report(*what), range_text(*what)
+
+
+def _segmenter(arguments: argparse.Namespace) -> Segmenter:
+    return Segmenter.load(arguments.weights, arguments.device, "fp32", arguments.inference_width)
+
+
+def _weights_name(arguments: argparse.Namespace) -> str:
+    return arguments.weights or BUNDLED.name
+
+
+def _scores(text: str) -> list[str]:
+    """The chosen names; SetupError where one is unknown."""
+    names = list(SCORES) if text == "all" else list(dict.fromkeys(text.split(",")))
+    for name in names:
+        score_named(name)
+    return names
 
 
 def report_of(protocol: str, weights: str, result: Evaluation) -> dict[str, Any]:
@@ -75,12 +118,16 @@ def table_of(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _dataset(protocol: str, root: Path | None) -> LabelledSource:
+def _dataset(protocol: str, root: Path | None, split: str | None) -> LabelledSource:
     if root is not None:
-        return labelled_set(protocol, root, SPLITS[protocol])
+        return labelled_set(protocol, root, split or SPLITS[protocol])
     if protocol == "roadworld":
         return rendered_roadworld()
-    raise SetupError(f"protocol {protocol} needs --root, the folder of the data set")
+    raise _no_root(protocol)
+
+
+def _no_root(protocol: str) -> SetupError:
+    return SetupError(f"protocol {protocol} needs --root, the folder of the data set")
 
 
 if __name__ == "__main__":

@@ -73,11 +73,7 @@ def own_group(
     candidates = [group for group in groups if group.count >= SUPPORT * largest]
     if expected is not None:
         near, far = expected
-        there = [
-            group
-            for group in groups
-            if group.count >= SUPPORT * largest and group.near <= far and group.far >= near
-        ]
+        there = [group for group in candidates if group.near <= far and group.far >= near]
         candidates = there or candidates
     first, *others = candidates
     if not others or first.count >= max(group.count for group in others):

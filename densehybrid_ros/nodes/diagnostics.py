@@ -74,7 +74,7 @@ def _verdict(camera: CameraReport) -> Verdict:
     if camera.lacks_camera_info:
         return Verdict(WARN, f"{where}no camera_info comes")
     if camera.ranging.trouble:
-        return Verdict(WARN, f"{where}obstacles without range: {camera.ranging.trouble}")
+        return Verdict(WARN, f"{where}ranges: {camera.ranging.trouble}")
     return Verdict(OK, "")
 
 

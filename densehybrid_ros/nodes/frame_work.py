@@ -132,6 +132,7 @@ class FrameWork:
         if needs_obstacles(answer.wanted):
             camera.range_work.add(segmented, stages)
         else:
+            camera.range_work.idle()
             self._finished(answer.frame, done, stages)
 
     def publish_obstacles(self, closing: bool) -> None:

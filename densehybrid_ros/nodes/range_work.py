@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,10 @@ class RangeWork:
         self.report = NO_RANGES
         """Replaced whole."""
 
+    def idle(self) -> None:
+        """Nobody wants obstacles."""
+        self.report = NO_RANGES
+
     def add(self, frame: Segmented, stages_ms: Mapping[str, float]) -> None:
         """A frame whose obstacles are wanted, and what its stages have taken so far."""
         self._waiting.append((frame, stages_ms))
@@ -119,6 +123,9 @@ class RangeWork:
     def _survey(self, frame: Segmented, found: Found | None, why_not: str) -> tuple[Survey, str]:
         """The obstacles with their numbers, and why they have no range; "" where nothing stands in the way."""
         height, width = frame.image.shape[:2]
+        settings = frame.settings
+        if settings.range_source == "off":
+            settings = replace(settings, camera_height=0.0)
         pinhole: Pinhole | None = None
         if frame.camera_info is None:
             why_not = why_not or "no camera_info has come"
@@ -135,9 +142,9 @@ class RangeWork:
             self._drivable,
             pinhole,
             found.ranges if found else None,
-            frame.settings,
+            settings,
         )
-        obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, frame.settings.track_timeout)
+        obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, settings.track_timeout)
         return Survey(obstacles, seen.view, seen.road_is_measured), why_not
 
 
