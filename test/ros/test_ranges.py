@@ -280,6 +280,50 @@ def test_range_parameters_are_live_and_checked(start: Callable[..., Any], rig: R
     assert rig.obstacles(rig.probe.send(frame.left, 1202))["obstacles"] == []
 
 
+def test_malformed_distances_and_calibrations_never_stop_the_masks(
+    start: Callable[..., Any], rig: Rig, frame: Frame
+) -> None:
+    process = start("segmenter", "inference_width:=160", "camera_timeout:=5.0")
+    rig.ready(("disparity", DisparityImage), ("depth", Image))
+    rng = np.random.default_rng(0)
+    for second in range(2000, 2040):
+        message = disparity_message(frame.disparity, frame.camera, rig.header(second))
+        spoil(message.image, rng)
+        message.f, message.t = (float(rng.choice([0.0, -1.0, np.nan, np.inf, 500.0])) for _ in range(2))
+        message.min_disparity = float(rng.choice([np.nan, np.inf, -np.inf, 0.0, 1e30]))
+        rig.publishers["disparity"].publish(message)
+        info = camera_info_message(frame.camera, rig.header(second), 0.0)
+        info.p = [float(value) for value in rng.choice([0.0, -1.0, np.nan, np.inf, 300.0], 12)]
+        info.k = [float(value) for value in rng.choice([0.0, -1.0, np.nan, np.inf, 300.0], 9)]
+        info.binning_x, info.roi.width, info.roi.x_offset = (int(each) for each in rng.integers(0, 2**32, 3))
+        rig.infos.publish(info)
+        rig.probe.answer("open_set", rig.probe.send(frame.left, second))
+        found = rig.obstacles(second)
+        assert all(each["range"] is None or 0 < each["range"] < 1000 for each in found["obstacles"])
+    assert process.process.poll() is None
+    assert "Traceback" not in process.output
+    rig.infos.publish(camera_info_message(frame.camera, Header(), 0.0))
+    rig.probe.spin_for(0.5)
+    rig.send_disparity(2040)
+    told = rig.obstacles(rig.probe.send(frame.left, 2040))
+    assert told["why_not"] == ""
+
+
+def spoil(image: Image, rng: np.random.Generator) -> None:
+    """One thing about the message is wrong, or nothing."""
+    kind = int(rng.integers(6))
+    if kind == 0:
+        image.encoding = str(rng.choice(["mono8", "", "64FC1", "bgr8"]))
+    elif kind == 1:
+        image.data = image.data[: int(rng.integers(len(image.data)))]
+    elif kind == 2:
+        image.step = int(rng.integers(2**32))
+    elif kind == 3:
+        image.width, image.height = (int(each) for each in rng.integers(0, 2**20, 2))
+    elif kind == 4:
+        image.is_bigendian = 1
+
+
 def test_target_frame_without_tf_is_refused_with_the_reason(start: Callable[..., Any], make_probe: Any) -> None:
     pytest.importorskip("rclpy")
     try:
