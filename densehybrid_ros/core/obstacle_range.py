@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.core.foreground import depth_groups, own_group
+from densehybrid_ros.core.obstacle_box import boxed, down_to_road, outline, quantile
 from densehybrid_ros.core.obstacles import Obstacle
 from densehybrid_ros.core.pinhole import Pinhole
 from densehybrid_ros.core.range_image import RangeImage
@@ -19,7 +20,7 @@ from densehybrid_ros.core.regions import Region, around, foot, stands_on, touche
 from densehybrid_ros.core.road_plane import RoadPlane
 from densehybrid_ros.core.settings import Settings
 
-MOST_SAMPLES = 2000
+MOST_SAMPLES = 1200
 """Pixels of one region that are looked at; larger regions are sampled on a grid."""
 NEAR_SHARE = 0.25
 """Quantile of the obstacle's depths that is its range: its near side, but not its nearest outlier."""
@@ -100,7 +101,10 @@ def _measured(obstacle: Obstacle, view: View, standing: Callable[[], Obstacle], 
     measured = replace(
         obstacle, source=ranges.kind, range=distance, range_error=error, interval=(group.near, group.far)
     )
-    return _boxed(measured, view, _outline(u), _outline(v), far_side - distance)
+    margin = 0.5 if inside is region.mask else 1.5  # what _interior took off
+    across, (top, bottom) = outline(u, margin), outline(v, margin)
+    down = (top, down_to_road(bottom, across, distance, view.road, region))
+    return boxed(measured, view.pinhole, view.road, across, down, far_side - distance)
 
 
 def _sticking_out(
@@ -161,42 +165,7 @@ def _standing(obstacle: Obstacle, view: View) -> Obstacle:
         return replace(obstacle, why_not="it is not seen to stand on the road")
     standing = replace(obstacle, source="ground", range=distance, range_error=distance_error)
     across = (region.left - 0.5, region.left + region.mask.shape[1] - 0.5)
-    return _boxed(standing, view, across, (region.top - 0.5, row + 0.5), 0.0)
-
-
-def _boxed(
-    obstacle: Obstacle,
-    view: View,
-    columns: tuple[float, float],
-    rows: tuple[float, float],
-    depth_extent: float,
-) -> Obstacle:
-    """With centre and size, from its outline in the picture at its range."""
-    distance, pinhole = obstacle.range, view.pinhole
-    assert distance is not None
-    left, right = ((column - pinhole.cx) * distance / pinhole.fx for column in columns)
-    top, bottom = ((row - pinhole.cy) * distance / pinhole.fy for row in rows)
-    above = None
-    if view.road is not None:
-        middle = np.array((columns[0] + columns[1]) / 2)
-        above = float(view.road.height_of(middle, np.array(rows[0]), np.array(1 / distance)))
-    return replace(
-        obstacle,
-        centre=((left + right) / 2, (top + bottom) / 2, distance + depth_extent / 2),
-        size=(right - left, bottom - top, depth_extent),
-        height_above_road=above,
-    )
-
-
-def _outline(places: NDArray[np.integer]) -> tuple[float, float]:
-    """Outer edges of the first and last column or row that is more than a stray pixel."""
-    return quantile(places, 0.01) - 0.5, quantile(places, 0.99) + 0.5
-
-
-def quantile(values: NDArray[np.number], share: float) -> float:
-    """The element below which that share of (N,) values lies; ten times quicker than NumPy's on a few thousand."""
-    index = int(share * (values.size - 1))
-    return float(np.partition(values, index)[index])
+    return boxed(standing, view.pinhole, view.road, across, (region.top - 0.5, row + 0.5), 0.0)
 
 
 def _interior(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.core.obstacle_range import MOST_SAMPLES, View, quantile, ranged
+from densehybrid_ros.core.obstacle_box import quantile
+from densehybrid_ros.core.obstacle_range import MOST_SAMPLES, View, ranged
 from densehybrid_ros.core.obstacles import Obstacle
 from densehybrid_ros.core.pinhole import Pinhole
 from densehybrid_ros.core.range_image import RangeImage
