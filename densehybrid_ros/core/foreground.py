@@ -31,11 +31,11 @@ class Group:
     far: float
     count: int
 
-    def holds(self, depth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def holds(self, depth: NDArray[np.float32]) -> NDArray[np.bool_]:
         return (depth >= self.near) & (depth <= self.far)
 
 
-def depth_groups(depth: NDArray[np.float64], relative_error: float) -> list[Group]:
+def depth_groups(depth: NDArray[np.float32], relative_error: float) -> list[Group]:
     """The groups of (N,) depths > 0, N ≥ 1, from the nearest to the farthest; every depth is in one of them.
 
     Args:
@@ -50,7 +50,7 @@ def depth_groups(depth: NDArray[np.float64], relative_error: float) -> list[Grou
     smooth = np.convolve(counts, np.ones(3, np.int64))[1:-1]
     borders = [0, *_valleys(smooth), bins]
     edges = np.exp(low + np.array(borders) * width)
-    edges[0], edges[-1] = edges[0] * (1 - 1e-9), edges[-1] * (1 + 1e-9)
+    edges[0], edges[-1] = edges[0] * (1 - 1e-6), edges[-1] * (1 + 1e-6)
     pairs = zip(borders, borders[1:], edges, edges[1:], strict=False)
     groups = [Group(float(near), float(far), int(counts[first:last].sum())) for first, last, near, far in pairs]
     return [group for group in groups if group.count]
@@ -59,7 +59,7 @@ def depth_groups(depth: NDArray[np.float64], relative_error: float) -> list[Grou
 def own_group(
     groups: Sequence[Group],
     expected: tuple[float, float] | None,
-    surroundings: Callable[[], NDArray[np.float64]],
+    surroundings: Callable[[], NDArray[np.float32]],
 ) -> Group:
     """The nearest well-supported group, but for good reasons to take another.
 

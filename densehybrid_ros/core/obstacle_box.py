@@ -43,7 +43,7 @@ def boxed(
     )
 
 
-def outline(places: NDArray[np.integer], margin: float) -> tuple[float, float]:
+def outline(places: NDArray[np.float32], margin: float) -> tuple[float, float]:
     """Outer edges of the first and last column or row that is more than a stray pixel."""
     return quantile(places, 0.01) - margin, quantile(places, 0.99) + margin
 

@@ -73,16 +73,18 @@ def _measured(obstacle: Obstacle, view: View, standing: Callable[[], Obstacle], 
     ranges, region = view.ranges, obstacle.region
     if ranges is None:
         return replace(obstacle, why_not="no disparity or depth belongs to this frame")
-    inside = _interior(region.mask)
-    step = max(1, math.isqrt(int(inside.sum()) // MOST_SAMPLES))
-    rows, columns = np.nonzero(inside[::step, ::step])
+    step = max(1, math.isqrt(region.area // MOST_SAMPLES))
     grid = tuple(slice(side.start, side.stop, step) for side in region.window)
-    inverse = ranges.inverse_depth((grid[0], grid[1]))[rows, columns].astype(np.float64)
+    sampled = region.mask[::step, ::step]
+    inside = _interior(sampled)
+    rows, columns = np.nonzero(inside)
+    inverse = ranges.inverse_depth((grid[0], grid[1]))[rows, columns]
     usable = (inverse > 0) & (inverse * settings.min_range <= 1)
     count = int(usable.sum())
     if count < max(FEWEST_PIXELS / step**2, settings.min_valid_disparity_fraction * rows.size, 1):
         return replace(obstacle, why_not=f"{count} of {rows.size} pixels have a valid {ranges.kind}")
     v, u, inverse = rows[usable] * step + region.top, columns[usable] * step + region.left, inverse[usable]
+    u, v = u.astype(np.float32), v.astype(np.float32)  # exact, and twice as quick
     upright = _sticking_out(u, v, inverse, view.road, ranges)
     if upright.mean() > FLAT:
         u, v, inverse = u[upright], v[upright], inverse[upright]
@@ -101,16 +103,16 @@ def _measured(obstacle: Obstacle, view: View, standing: Callable[[], Obstacle], 
     measured = replace(
         obstacle, source=ranges.kind, range=distance, range_error=error, interval=(group.near, group.far)
     )
-    margin = 0.5 if inside is region.mask else 1.5  # what _interior took off
+    margin = 0.5 if inside is sampled else 0.5 + step  # what _interior took off
     across, (top, bottom) = outline(u, margin), outline(v, margin)
     down = (top, down_to_road(bottom, across, distance, view.road, region))
     return boxed(measured, view.pinhole, view.road, across, down, far_side - distance)
 
 
 def _sticking_out(
-    u: NDArray[np.integer],
-    v: NDArray[np.integer],
-    inverse: NDArray[np.float64],
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    inverse: NDArray[np.float32],
     road: RoadPlane | None,
     ranges: RangeImage,
 ) -> NDArray[np.bool_]:
@@ -121,11 +123,11 @@ def _sticking_out(
     return inverse > behind * (1 + ON_ROAD) + ranges.inverse_depth_error(0.0) * (behind > 0)
 
 
-def _surroundings(region: Region, view: View, ranges: RangeImage) -> NDArray[np.float64]:
+def _surroundings(region: Region, view: View, ranges: RangeImage) -> NDArray[np.float32]:
     """Depths of what stands right beside the region, m; the road is left out, on which the obstacle stands itself."""
     window, ring = around(region, view.open_set.shape)
-    inverse = ranges.inverse_depth(window)[ring & ~view.drivable[view.open_set[window]]].astype(np.float64)
-    return 1 / inverse[inverse > 0]
+    inverse = ranges.inverse_depth(window)[ring & ~view.drivable[view.open_set[window]]]
+    return (1 / inverse[inverse > 0]).astype(np.float32, copy=False)
 
 
 def _expected(standing: Obstacle) -> tuple[float, float] | None:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from densehybrid_ros.core.pinhole import Pinhole
 from densehybrid_ros.core.range_image import RangeImage
 
-STEP = 8
+STEP = 12
 """px between the pixels that a fit looks at."""
-MOST_SAMPLES = 2500
-FEWEST = 120
+MOST_SAMPLES = 1600
+FEWEST = 80
 """Samples below which no plane is fitted."""
 TRIALS, TRIAL_SAMPLES = 60, 800
 REFINEMENTS = 3
