@@ -6,6 +6,7 @@ scattered. So the depths are put into groups, and one of them is the obstacle.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,11 @@ class Group:
     near: float
     far: float
     count: int
+
+    @property
+    def middle(self) -> float:
+        """m"""
+        return math.sqrt(self.near * self.far)
 
     def holds(self, depth: NDArray[np.float32]) -> NDArray[np.bool_]:
         return (depth >= self.near) & (depth <= self.far)
@@ -73,7 +79,7 @@ def own_group(
     candidates = [group for group in groups if group.count >= SUPPORT * largest]
     if expected is not None:
         near, far = expected
-        there = [group for group in candidates if group.near <= far and group.far >= near]
+        there = [group for group in candidates if near <= group.middle <= far]
         candidates = there or candidates
     first, *others = candidates
     if not others or first.count >= max(group.count for group in others):

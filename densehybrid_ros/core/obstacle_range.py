@@ -32,8 +32,8 @@ ON_ROAD = 0.04
 """Share by which a pixel's 1/Z must exceed the road's behind it to stick out of the road."""
 FLAT = 0.3
 """An obstacle of which less than this share sticks out is as flat as the road, and all of it counts."""
-AGREEMENT = 0.15
-"""Share by which range and place on the road may differ beyond three standard deviations."""
+AGREEMENT = 0.1
+"""Share by which range and place on the road may differ beyond two standard deviations: no road is quite flat."""
 SOLID = 0.5
 """Share of its pixels that must support a range which its place on the road contradicts."""
 FEWEST_PIXELS = 8
@@ -131,7 +131,7 @@ def _surroundings(region: Region, view: View, ranges: RangeImage) -> NDArray[np.
 
 
 def _expected(standing: Obstacle) -> tuple[float, float] | None:
-    """Depths at which an obstacle that stands there should be."""
+    """Depths between which an obstacle that stands there should be."""
     if standing.range is None or standing.range_error is None:
         return None
     margin = AGREEMENT * standing.range + 2 * standing.range_error
@@ -139,10 +139,10 @@ def _expected(standing: Obstacle) -> tuple[float, float] | None:
 
 
 def _contradicted(distance: float, error: float, standing: Obstacle) -> bool:
-    """Whether its place on the road says clearly otherwise."""
+    """Whether its place on the road says otherwise."""
     if standing.range is None or standing.range_error is None:
         return False
-    margin = AGREEMENT * standing.range + 3 * math.hypot(error, standing.range_error)
+    margin = AGREEMENT * standing.range + 2 * math.hypot(error, standing.range_error)
     return abs(distance - standing.range) > margin
 
 
