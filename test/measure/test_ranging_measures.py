@@ -16,8 +16,8 @@ from densehybrid_ros.core.settings import Settings
 MEDIAN_LIMITS = {"exact": 0.02, "sgbm": 0.05}
 """Relative range error up to 50 m."""
 WRONG_LIMITS = {"exact": 1 / 200, "sgbm": 0.03}
-"""Share of ranges that are off by more than 20 %. Block matching does not keep once in 200 on Roadworld's own masks, which
-hold many far and half hidden obstacles (docs/node.md has the figures): its limit only guards what is reached.
+"""Share of ranges that are off by more than 20 %. Block matching does not keep once in 200 on Roadworld's own masks,
+which hold many far and half hidden obstacles (docs/node.md has the figures): its limit only guards what is reached.
 """
 
 
