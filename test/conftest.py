@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from densehybrid_ros.dds_segments import remove_abandoned_segments
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import Calibration, WeightsInfo, save_weights
 
@@ -24,6 +26,13 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real data are not at {SHARED}; name their folder in DENSEHYBRID_DATA")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_memory() -> Iterator[None]:
+    """Nodes that tests kill leave 67 MB each."""
+    yield
+    remove_abandoned_segments()
 
 
 def random_weights_info(threshold: float = 0.25) -> WeightsInfo:

@@ -6,63 +6,24 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CompressedImage
 
 from densehybrid_ros.convert import FrameError, rgb_from_image
 from densehybrid_ros.convert_compressed import rgb_from_compressed
 from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory
 from densehybrid_ros.core.devices import release_cached_memory
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.core.segmenter import Scene, Segmenter
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.core.settings import Settings
-from densehybrid_ros.nodes.camera_input import CameraInput, Taken
-from densehybrid_ros.nodes.camera_outputs import CameraOutputs, needs_obstacles, parts_of
+from densehybrid_ros.nodes.camera_input import Taken
+from densehybrid_ros.nodes.camera_outputs import needs_obstacles, parts_of
 from densehybrid_ros.nodes.complaints import Complaints
-from densehybrid_ros.nodes.range_input import RangeInput
-from densehybrid_ros.nodes.range_work import RangeWork, Ready, Segmented
-from densehybrid_ros.nodes.statistics import FrameStatistics
+from densehybrid_ros.nodes.frames import Answer, Camera, Decoded
+from densehybrid_ros.nodes.range_work import Ready, Segmented
 
 MOST_EXHAUSTED = 3
 """Steps in a row without enough device memory, after which the node gives up."""
-
-
-@dataclass(frozen=True)
-class Camera:
-    """One camera's ways in and out."""
-
-    name: str
-    statistics: FrameStatistics
-    input: CameraInput
-    outputs: CameraOutputs
-    ranges: RangeInput
-    range_work: RangeWork
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A frame on its way into the network."""
-
-    frame: Taken
-    image: NDArray[np.uint8]
-    wanted: frozenset[str]
-    decode_ms: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A frame on its way out."""
-
-    frame: Taken
-    image: NDArray[np.uint8]
-    wanted: frozenset[str]
-    scene: Scene
-    camera_info: CameraInfo | None
-    settings: Settings
-    stages_ms: Mapping[str, float]
 
 
 class FrameWork:

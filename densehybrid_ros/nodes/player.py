@@ -11,9 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
@@ -28,27 +26,10 @@ from std_srvs.srv import SetBool
 from densehybrid_ros.convert import FrameError
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.nodes.played_messages import KINDS, decoded, frame_messages, restamped, stamp_of
+from densehybrid_ros.nodes.player_parameters import declared
 from densehybrid_ros.nodes.running import run_node
 from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, open_source
 
-PARAMETERS: dict[str, tuple[Any, str]] = {
-    "input": ("roadworld", "roadworld, roadworld:SEED, a folder of pictures, a video, or a rosbag2"),
-    "width": (960, "width of Roadworld's pictures, px"),
-    "height": (540, "height of Roadworld's pictures, px"),
-    "rate": (0.0, "Hz; 0 = as recorded"),
-    "frames": (0, "stop after so many; 0 = all"),
-    "loop": (False, "begin anew at the end; stamps go on rising"),
-    "start_paused": (False, "publish nothing until ~/pause is called with false"),
-    "frame_id": ("camera", "frame of the images; of a bag its own frames are kept"),
-    "keep_stamps": (True, "of a bag: publish the stamps that it holds; false = move them to now, rising over loops"),
-    "stereo": (False, "of Roadworld: also render and publish right/image_raw"),
-    "publish_clock": (False, "publish the frames' time on /clock, for nodes with use_sim_time"),
-    "wait_for_subscribers": (0, "publish nothing until so many subscribe to image_raw"),
-    "wait_timeout": (0.0, "s to wait for them before giving up; 0 = for ever"),
-    "linger": (0.0, "s to stay after the last frame, so that its answers find those who listen"),
-    "lockstep": ("", "topic of mono8 answers; the next frame waits for the answer with the last frame's stamp"),
-    "lockstep_timeout": (20.0, "s to wait for an answer before going on without it"),
-}
 SETTLE = 2.0
 """s between finding the nodes that were waited for and the first frame: discovery is not yet mutual then."""
 POLL = 0.005
@@ -61,15 +42,7 @@ class PlayerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("player")
-        values = {
-            name: self.declare_parameter(
-                name, default, ParameterDescriptor(description=text, dynamic_typing=True)
-            ).value
-            for name, (default, text) in PARAMETERS.items()
-        }
-        self._values = checked(values)
-        if self._values["rate"] < 0 or self._values["frames"] < 0:
-            raise SetupError(f"rate and frames must not be negative, but are {values['rate']} and {values['frames']}")
+        values = self._values = declared(self)
         size = (values["width"], values["height"])
         self._source = open_source(values["input"], self.get_logger().warning, size, values["stereo"])
         quality = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
@@ -216,21 +189,6 @@ class PlayerNode(Node):
         self._paused = bool(request.data)
         response.success, response.message = True, "paused" if self._paused else "playing"
         return response
-
-
-def checked(values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with the types of their defaults; an integer is taken for a float.
-
-    Raises:
-        SetupError: a value of another type.
-    """
-    for name, (default, _) in PARAMETERS.items():
-        wanted, value = type(default), values[name]
-        if wanted is float and type(value) is int:
-            values[name] = float(value)
-        elif type(value) is not wanted:
-            raise SetupError(f"parameter {name} must be of type {wanted.__name__}, not {value!r}")
-    return values
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.dds_profile import take_profile
+from densehybrid_ros.dds_segments import remove_abandoned_segments
 from densehybrid_ros.nodes.complaints import Complaints
 
 FAILED = 3
@@ -48,6 +49,7 @@ def run_node(
             process with its trace.
     """
     take_profile()
+    remove_abandoned_segments()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     stopping = False
 

@@ -18,31 +18,30 @@ from rclpy.publisher import Publisher
 from std_srvs.srv import SetBool
 
 from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory
-from densehybrid_ros.core.devices import allocated_mb, device_name, release_cached_memory
+from densehybrid_ros.core.devices import release_cached_memory
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.heap import keep_freed_memory
 from densehybrid_ros.core.ranging import drivable_ids
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.core.settings import Settings
 from densehybrid_ros.nodes.camera_input import CameraInput, Taken
-from densehybrid_ros.nodes.camera_outputs import CAMERA_INFO, CameraOutputs, needs_obstacles
+from densehybrid_ros.nodes.camera_outputs import CameraOutputs, needs_obstacles
 from densehybrid_ros.nodes.complaints import Complaints
-from densehybrid_ros.nodes.diagnostics import ERROR, OK, CameraReport, Verdict, diagnostics_message
-from densehybrid_ros.nodes.frame_work import MOST_EXHAUSTED, Answer, Camera, FrameWork
+from densehybrid_ros.nodes.diagnostics import diagnostics_message
+from densehybrid_ros.nodes.frame_work import MOST_EXHAUSTED, FrameWork
+from densehybrid_ros.nodes.frames import Answer, Camera
 from densehybrid_ros.nodes.live_settings import LiveSettings
 from densehybrid_ros.nodes.pipeline import Pipeline
 from densehybrid_ros.nodes.range_input import RangeInput
-from densehybrid_ros.nodes.range_report import NO_RANGES
 from densehybrid_ros.nodes.range_work import RangeWork
+from densehybrid_ros.nodes.reporting import Condition, Reporter, facts, verdict
 from densehybrid_ros.nodes.running import NodeFailed, run_node
-from densehybrid_ros.nodes.statistics import Counts, FrameStatistics
+from densehybrid_ros.nodes.statistics import FrameStatistics
 from densehybrid_ros.nodes.stereo_work import StereoWork
 from densehybrid_ros.nodes.transforms import Transforms
 
 REPORT_PERIOD = 1.0
 """s between two diagnostics."""
-FRUITLESS = 10.0
-"""s in which wanted frames come and none goes out, after which that is a warning."""
 
 
 class SegmenterNode(LifecycleNode):
@@ -60,7 +59,7 @@ class SegmenterNode(LifecycleNode):
         self._transforms: Transforms | None = None
         self._enabled = True
         self._activated = 0.0
-        self._reported: dict[str, Counts] = {}
+        self._reporter = Reporter()
         self._failure: Exception | None = None
         self._trouble = ""
         """Why the node is not active although it was to be; empty where all is well."""
@@ -250,61 +249,20 @@ class SegmenterNode(LifecycleNode):
             self._complaints.once(type(error), f"no diagnostics: {error}\n{traceback.format_exc()}")
 
     def _publish_diagnostics(self) -> None:
-        now, timeout = time.monotonic(), self._settings.current.camera_timeout
-        active = self._pipeline is not None
-        reports = []
-        for name, camera in self._cameras.items():
-            snapshot = camera.statistics.snapshot()
-            silent = min(snapshot.last_frame_age, now - self._activated)
-            wanted = camera.outputs.wanted()
-            working = active and self._enabled and bool(wanted)
-            fruitless = min(snapshot.last_output_age, now - self._activated)
-            reports.append(
-                CameraReport(
-                    name,
-                    snapshot,
-                    self._reported.get(name, Counts()),
-                    stale=active and silent > timeout,
-                    lacks_camera_info=CAMERA_INFO in wanted and camera.input.camera_info is None,
-                    fruitless=working and snapshot.input_hz > 0 and fruitless > FRUITLESS,
-                    ranging=camera.range_work.report if working else NO_RANGES,
-                )
-            )
-            self._reported[name] = snapshot.counts
+        condition = Condition(
+            self._settings.current,
+            self._segmenter,
+            active=self._pipeline is not None,
+            activated=self._activated,
+            enabled=self._enabled,
+            trouble=self._trouble,
+        )
+        reports = self._reporter.reports(self._cameras.values(), condition)
         stamp = self.get_clock().now().to_msg()
-        name = self.get_fully_qualified_name()
-        self._diagnostics.publish(diagnostics_message(name, stamp, self._verdict(), self._facts(), reports))
-
-    def _state(self) -> str:
-        if self._segmenter is None:
-            return "unconfigured"
-        return "active" if self._pipeline is not None else "inactive"
-
-    def _verdict(self) -> Verdict:
-        if self._trouble:
-            return Verdict(ERROR, self._trouble)
-        return Verdict(OK, self._state() if self._enabled else f"{self._state()}, disabled by ~/enable")
-
-    def _facts(self) -> dict[str, str]:
-        """What all cameras have in common."""
-        settings, segmenter = self._settings.current, self._segmenter
-        facts = {"state": self._state(), "device": "", "gpu_name": "", "model": "", "precision": ""}
-        facts |= {
-            "threshold": f"{settings.threshold:g}",
-            "score": settings.score,
-            "enabled": str(self._enabled).lower(),
-        }
-        facts["gpu_mem_mb"] = ""
-        if segmenter is not None:
-            memory = allocated_mb(segmenter.device)
-            facts |= {
-                "device": str(segmenter.device),
-                "gpu_name": device_name(segmenter.device),
-                "model": segmenter.info.architecture,
-                "precision": str(segmenter.precision).removeprefix("torch."),
-                "gpu_mem_mb": "" if memory is None else f"{memory:.0f}",
-            }
-        return facts
+        message = diagnostics_message(
+            self.get_fully_qualified_name(), stamp, verdict(condition), facts(condition), reports
+        )
+        self._diagnostics.publish(message)
 
 
 def main(arguments: list[str] | None = None) -> None:
