@@ -16,7 +16,7 @@ from densehybrid_ros.core.obstacle_box import boxed, down_to_road, outline, quan
 from densehybrid_ros.core.obstacles import Obstacle
 from densehybrid_ros.core.pinhole import Pinhole
 from densehybrid_ros.core.range_image import RangeImage
-from densehybrid_ros.core.regions import Region, around, foot, stands_on, touches
+from densehybrid_ros.core.regions import Region, around, foot, row_below, stands_on
 from densehybrid_ros.core.road_plane import RoadPlane
 from densehybrid_ros.core.settings import Settings
 
@@ -37,8 +37,10 @@ AGREEMENT = 0.1
 SOLID = 0.5
 """Share of its pixels that must support a range which its place on the road contradicts."""
 FEWEST_PIXELS = 8
-BELOW_PICTURE = (0.5, 1.0)
-"""What reaches the lower edge of the picture stands nearer than the road that is seen there: by these shares of it."""
+BELOW_PICTURE = 0.5
+"""What reaches the lower edge of the picture stands nearer than the road that is seen there: by this share or less."""
+HIDDEN = 2 / 3
+"""Least share of the distance at a hidden foot that the road below it has: the middle is at most a fifth off, then."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _measured(obstacle: Obstacle, view: View, standing: Callable[[], Obstacle], 
     u, v, depth = u[own], v[own], depth[own]
     distance, far_side = quantile(depth, NEAR_SHARE), quantile(depth, FAR_SHARE)
     error = ranges.depth_error(distance)
-    if depth.size < SOLID * rows.size and _contradicted(distance, error, standing()):
+    if depth.size < SOLID * rows.size and _contradicted(distance, error, standing(), view):
         return replace(obstacle, why_not=f"the {ranges.kind} of {depth.size} pixels contradicts its place on the road")
     measured = replace(
         obstacle, source=ranges.kind, range=distance, range_error=error, interval=(group.near, group.far)
@@ -138,16 +140,22 @@ def _expected(standing: Obstacle) -> tuple[float, float] | None:
     return standing.range - margin, standing.range + margin
 
 
-def _contradicted(distance: float, error: float, standing: Obstacle) -> bool:
-    """Whether its place on the road says otherwise."""
+def _contradicted(distance: float, error: float, standing: Obstacle, view: View) -> bool:
+    """Whether its place on the road says otherwise.
+
+    What the side of the picture cuts off may have its feet outside: it is no farther than the road below what is seen
+    of it, but it may be nearer.
+    """
     if standing.range is None or standing.range_error is None:
         return False
     margin = AGREEMENT * standing.range + 2 * math.hypot(error, standing.range_error)
-    return abs(distance - standing.range) > margin
+    columns = standing.region.window[1]
+    is_cut = columns.start == 0 or columns.stop == view.open_set.shape[1]
+    return distance > standing.range + margin or (distance < standing.range - margin and not is_cut)
 
 
 def _standing(obstacle: Obstacle, view: View) -> Obstacle:
-    """The range of the place where it meets the road: for a region that is seen to stand on a known road."""
+    """The range of the place where it meets a known road, or the middle of the places where it may meet it."""
     region, road = obstacle.region, view.road
     if road is None:
         return replace(obstacle, why_not="the road is not known")
@@ -158,16 +166,34 @@ def _standing(obstacle: Obstacle, view: View) -> Obstacle:
         return replace(obstacle, why_not="it stands too near the horizon")
     distance = 1 / inverse
     distance_error = distance**2 * error
-    if region.window[0].stop >= view.open_set.shape[0]:
-        if not touches(region, view.open_set, view.drivable):
-            return replace(obstacle, why_not="its foot is below the picture")
-        low, high = (share * distance for share in BELOW_PICTURE)
-        distance, distance_error = (low + high) / 2, (high - low) / math.sqrt(12)
-    elif not stands_on(region, row, view.open_set, view.drivable):
-        return replace(obstacle, why_not="it is not seen to stand on the road")
+    if not stands_on(region, row, view.open_set, view.drivable):
+        nearest = _nearest(region, (column, row), distance, view, road)
+        if nearest is None:
+            return replace(obstacle, why_not="it is not seen to stand on the road")
+        distance_error = math.hypot(distance_error, (distance - nearest) / math.sqrt(12))
+        distance = (nearest + distance) / 2
     standing = replace(obstacle, source="ground", range=distance, range_error=distance_error)
     across = (region.left - 0.5, region.left + region.mask.shape[1] - 0.5)
     return boxed(standing, view.pinhole, view.road, across, (region.top - 0.5, row + 0.5), 0.0)
+
+
+def _nearest(region: Region, place: tuple[float, float], farthest: float, view: View, road: RoadPlane) -> float | None:
+    """How near an obstacle may be whose foot is hidden, m; None where that is too far from `farthest` to tell a range.
+
+    What is opaque cannot be farther than the road behind its lowest pixel, and neither it nor what hides its foot is
+    nearer than the first road that is seen below.
+
+    Args:
+        place: column and row of its lowest pixels.
+        farthest: m, of the road there.
+    """
+    column, row = place
+    height = view.open_set.shape[0]
+    below = row_below(region, row, view.open_set, view.drivable)
+    nearest = 1 / float(road.inverse_depth(column, below - 0.5))
+    if nearest < HIDDEN * farthest:
+        return None
+    return nearest if below < height else BELOW_PICTURE * nearest
 
 
 def _interior(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

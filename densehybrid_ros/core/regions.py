@@ -102,11 +102,34 @@ def stands_on(
         foot_row: as `foot` gives it.
         ids: (256,) True for the ids that are asked for.
     """
-    columns, rows = _lower_edge(region)
-    at_foot = rows >= foot_row - reach
-    columns, rows = columns[at_foot], rows[at_foot]
+    columns, rows = _foot_edge(region, foot_row, reach)
     below = np.minimum(rows[:, None] + np.arange(1, reach + 1), open_set.shape[0] - 1)
     return bool(ids[open_set[below, columns[:, None]]].any(1).mean() > 0.6)
+
+
+def row_below(
+    region: Region, foot_row: float, open_set: NDArray[np.uint8], ids: NDArray[np.bool_], reach: int = 3
+) -> float:
+    """The row where pixels of the ids begin below the region's foot, median over its columns; else the row below all.
+
+    Args:
+        foot_row: as `foot` gives it.
+        ids: (256,) True for the ids that are asked for.
+    """
+    columns, _ = _foot_edge(region, foot_row, reach)
+    first = int(foot_row) + 1
+    below = ids[open_set[first:, columns]]
+    if not below.size:
+        return float(open_set.shape[0])
+    begin = np.where(below.any(0), below.argmax(0), len(below))
+    return first + float(np.median(begin))
+
+
+def _foot_edge(region: Region, foot_row: float, reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Columns and rows of the lower edge, where it lies at most `reach` px above the foot."""
+    columns, rows = _lower_edge(region)
+    at_foot = rows >= foot_row - reach
+    return columns[at_foot], rows[at_foot]
 
 
 def _lower_edge(region: Region) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

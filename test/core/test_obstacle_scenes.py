@@ -136,10 +136,38 @@ def test_without_valid_pixels_the_road_or_nothing_tells_the_range(made: Made) ->
     assert nothing.range is None
     assert nothing.centre is None
     assert "0 of" in nothing.why_not
-    made.open_set[place[0].stop : place[0].stop + 6, 290:360] = CAR  # something hides its foot
+
+
+def test_a_hidden_foot_is_told_within_its_bounds_or_not_at_all(made: Made) -> None:
+    place = made.box(12.0, 300, 50, 40)
+    disparity = made.disparity()
+    disparity[place] = 0
+    hidden_rows = place[0].stop - 20
+    made.open_set[hidden_rows : place[0].stop, 290:360] = CAR
     (hidden,) = made.obstacles(made.ranges(disparity))
-    assert hidden.range is None
-    assert "not seen to stand" in hidden.why_not
+    farthest = PINHOLE.fy * CAMERA_HEIGHT / (hidden_rows - HORIZON)
+    assert hidden.source == "ground"
+    assert hidden.range is not None
+    assert hidden.range_error is not None
+    assert 12.0 < hidden.range < farthest
+    assert abs(hidden.range - 12.0) < 2 * hidden.range_error
+    made.open_set[place[0].stop : place[0].stop + 80, 290:360] = CAR  # road is seen at 6 m only
+    (nothing,) = made.obstacles(made.ranges(disparity))
+    assert nothing.range is None
+    assert "not seen to stand" in nothing.why_not
+
+
+@pytest.mark.parametrize("left", [0, 300, WIDTH - 80])
+def test_what_the_side_cuts_off_may_be_nearer_than_the_road_below_it(made: Made, left: int) -> None:
+    """An animal whose feet lie outside the picture, measured at a third of its pixels."""
+    place = made.box(9.0, left, 80, 60)
+    made.depth[place] = 4.0
+    disparity = made.disparity()
+    disparity[place][:, :52] = 0
+    (obstacle,) = made.obstacles(made.ranges(disparity))
+    cut = left != 300
+    assert obstacle.source == ("disparity" if cut else "ground")
+    assert obstacle.range == pytest.approx(4.0 if cut else 9.0, rel=0.05)
 
 
 @pytest.mark.parametrize("pitch", [0.0, 0.1, -0.05])
@@ -156,7 +184,9 @@ def test_the_mounting_of_the_camera_tells_ranges(made: Made, pitch: float) -> No
     assert obstacle.range == pytest.approx(15.0, rel=0.05)
 
 
-def test_what_reaches_the_lower_edge_is_near(made: Made) -> None:
+@pytest.mark.parametrize("beside", [ROAD, CAR])
+def test_what_reaches_the_lower_edge_is_near(made: Made, beside: int) -> None:
+    made.open_set[290:, 290:410] = beside
     made.open_set[300:, 300:400] = UNKNOWN
     (obstacle,) = made.obstacles(None, camera_height=CAMERA_HEIGHT)
     lowest = PINHOLE.fy * CAMERA_HEIGHT / (HEIGHT - HORIZON)
