@@ -31,10 +31,15 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Batches(Dataset[Batch]):
-    """Item i is the batch of step i."""
+    """Item i is the share that one of `processes` has in the batch of step i."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, process: int = 0, processes: int = 1) -> None:
+        if recipe.batch % (processes * recipe.accumulate):
+            raise SetupError(
+                f"batch {recipe.batch} is no multiple of {processes} processes x accumulate {recipe.accumulate}"
+            )
         self.recipe = recipe
+        self.indices = range(process * recipe.batch // processes, (process + 1) * recipe.batch // processes)
         self.sets = [labelled_set(source.name, Path(source.root), source.split) for source in recipe.train]
         shares = np.array([source.weight for source in recipe.train])
         self.shares = shares / shares.sum()
@@ -46,13 +51,8 @@ class Batches(Dataset[Batch]):
         pasting = recipe.pasting
         self.negatives = NegativeSet(Path(pasting.root), pasting.split) if pasting.root else None
 
-    def __len__(self) -> int:
-        return self.recipe.steps
-
     def __getitem__(self, step: int) -> Batch:
-        samples = [
-            self.sample(np.random.default_rng([self.recipe.seed, step, index])) for index in range(self.recipe.batch)
-        ]
+        samples = [self.sample(np.random.default_rng([self.recipe.seed, step, index])) for index in self.indices]
         images = np.stack([sample.image.transpose(2, 0, 1) for sample in samples])
         labels = np.stack([sample.labels for sample in samples])
         dataset_labels = np.stack([sample.dataset_labels for sample in samples])

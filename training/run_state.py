@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
@@ -17,17 +18,19 @@ from densehybrid_ros.core.errors import SetupError
 
 @dataclass
 class RunState:
-    """Everything that changes during training. Batches are a function of the step, so no sampler state is needed."""
+    """Everything that changes during training. Batches, and what is random in a step, are functions of the step."""
 
     model: nn.Module
     average: nn.Module
     """The averaged weights; the model itself where no averaging is used."""
     optimizer: Optimizer
+    wrapped: nn.Module
+    """The model as the engine runs it: in its precision, and with the other processes."""
     step: int = 0
     """Steps done."""
 
 
-def save_state(path: Path, state: RunState) -> None:
+def save_state(path: Path, state: RunState, engine: Fabric) -> None:
     """Writes beside the target and renames: a killed process leaves a whole checkpoint."""
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
@@ -36,8 +39,8 @@ def save_state(path: Path, state: RunState) -> None:
                 "model": state.model.state_dict(),
                 "average": state.average.state_dict(),
                 "optimizer": state.optimizer.state_dict(),
+                "precision": engine.strategy.precision.state_dict(),
                 "step": state.step,
-                "random": torch.get_rng_state(),
             },
             file,
         )
@@ -46,7 +49,7 @@ def save_state(path: Path, state: RunState) -> None:
     os.replace(temporary, path)
 
 
-def resume_state(path: Path, state: RunState) -> None:
+def resume_state(path: Path, state: RunState, engine: Fabric) -> None:
     """Loads a checkpoint into `state`, in place.
 
     Raises:
@@ -57,8 +60,8 @@ def resume_state(path: Path, state: RunState) -> None:
         state.model.load_state_dict(content["model"])
         state.average.load_state_dict(content["average"])
         state.optimizer.load_state_dict(content["optimizer"])
+        engine.strategy.precision.load_state_dict(content["precision"])
         state.step = content["step"]
-        torch.set_rng_state(content["random"])
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise SetupError(

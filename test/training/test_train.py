@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -15,8 +18,9 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training import evaluate, train
-from densehybrid_ros.training.recipe import read_recipe
+from densehybrid_ros.training.recipe_file import read_recipe
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 RECIPES = Path(train.__file__).parent / "recipes"
 
 
@@ -101,6 +105,54 @@ def test_an_interrupted_run_ends_with_the_same_weights(
         torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
+EXACT = {"steps": 3, "batch": 4, "freeze_batch_norm": True, "log_every": 1, "loss_stride": 1, "optimizer": "adam"}
+"""Batch norm over fewer crops is another network; everything else must not depend on how a batch is divided."""
+
+
+def assert_same_losses(first: Path, second: Path) -> None:
+    terms = ("loss", "closed_set", "dataset", "likelihood")
+    pairs = list(zip(losses(first), losses(second), strict=True))
+    assert len(pairs) == 4  # three steps and the validation
+    for one, other in pairs[:3]:
+        assert [one[term] for term in terms] == pytest.approx([other[term] for term in terms], rel=1e-4)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_parts_of_a_batch_add_up_to_the_whole(data: Path, tmp_path: Path, bounded: bool) -> None:
+    exact = {**EXACT, "loss": {"bounded": bounded}}
+    run(data, write_recipe(tmp_path, **exact), tmp_path / "whole")
+    run(data, write_recipe(tmp_path, **exact, accumulate=4), tmp_path / "parts")
+    assert_same_losses(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_two_processes_do_what_one_does_with_twice_the_batch(data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **EXACT)
+    run(data, recipe, tmp_path / "one")
+    command = [sys.executable, "-m", "densehybrid_ros.cli", "train", str(recipe), "--data", str(data), "--out"]
+    options = [str(tmp_path / "two"), "--device", "cpu", "--workers", "0", "--processes", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert_same_losses(tmp_path / "one", tmp_path / "two")
+
+
+def test_epochs_are_turned_into_steps(data: Path, tmp_path: Path) -> None:
+    """Two pictures, batches of two: one step each."""
+    run(data, write_recipe(tmp_path, steps=0, epochs=3, log_every=1, validate_every=9), tmp_path / "run")
+    assert [record["step"] for record in losses(tmp_path / "run") if "loss" in record] == [1, 2, 3]
+
+
+def test_a_resumed_log_holds_every_step_once(data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, steps=4, log_every=1)
+    run(data, recipe, tmp_path / "run")
+    log = tmp_path / "run" / "log.jsonl"
+    whole = [(record["step"], record.get("loss")) for record in losses(tmp_path / "run")]
+    log.write_text(log.read_text() + '{"step": 9, "loss": 1}\n{"step": 10, "lo')
+    run(data, recipe, tmp_path / "run")
+    assert [(record["step"], record.get("loss")) for record in losses(tmp_path / "run")] == whole
+    assert list((tmp_path / "run" / "events").glob("events.*"))
+
+
 def test_training_moves_the_weights_but_not_the_frozen_ones(data: Path, tmp_path: Path) -> None:
     run(data, write_recipe(tmp_path, steps=2), tmp_path / "short")
     run(data, write_recipe(tmp_path, steps=5), tmp_path / "long")
@@ -163,12 +215,17 @@ def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> N
     [
         ({"speed": 3}, "unknown key 'speed'"),
         ({"steps": "many"}, "steps must be of type int"),
-        ({"steps": 0}, "at least 1"),
+        ({"steps": 0}, "steps or epochs above 0"),
+        ({"steps": -3}, "steps or epochs above 0"),
+        ({"accumulate": 0}, "accumulate is 0"),
+        ({"accumulate": 4}, "no multiple of 1 processes x accumulate 4"),
+        ({"optimizer": "sgd"}, "choose adamw or adam"),
         ({"crop": [10, 10]}, "crop"),
         ({"loss": {"bounded": 3}}, "bounded must be of type bool"),
         ({"train": [{"name": "camvid"}]}, "root"),
         ({"train": []}, "no data set"),
-        ({"precision": "fp8"}, "fp32 or bf16"),
+        ({"precision": "fp8"}, "choose fp32, bf16, fp16"),
+        ({"precision": "fp16"}, "fp16 needs a GPU"),
         ({"rare_classes": ["dragon"]}, "class 'dragon' is unknown"),
         ({"train": [{"name": "kitti", "root": "camvid"}]}, "data set 'kitti' is unknown"),
         ({"train": [{"name": "camvid", "root": "nowhere"}]}, "nowhere"),
@@ -181,4 +238,5 @@ def test_a_wrong_recipe_fails_before_the_first_step(data: Path, tmp_path: Path, 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_recipes_that_we_ship_are_valid(path: Path) -> None:
-    assert read_recipe(path).steps > 0
+    recipe = read_recipe(path)
+    assert recipe.steps > 0 or recipe.epochs > 0
