@@ -16,6 +16,8 @@ COMMANDS = {
     "convert": ("densehybrid_ros.playback.convert_drive", "turn LostAndFound or Cityscapes drives into a bag"),
 }
 """Command → (module with its `main`, what it does)."""
+TRAINING_PACKAGES = ("lightning_fabric", "tensorboardX")
+"""Not installed with the node."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -31,6 +33,11 @@ def main(argv: list[str] | None = None) -> None:
             choices = ", ".join(name.replace("_", "-") for name in COMMANDS)
             raise SetupError(f"command '{arguments[0]}' is unknown; choose one of {choices}")
         import_module(COMMANDS[command][0]).main(arguments[1:])
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING_PACKAGES:
+            raise
+        print(f"densehybrid: {error.name} is not installed; run: pip install 'densehybrid_ros[train]'", file=sys.stderr)
+        sys.exit(2)
     except SetupError as error:
         print(f"densehybrid: {error}", file=sys.stderr)
         sys.exit(2)

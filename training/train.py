@@ -44,6 +44,8 @@ class Machines:
     nodes: int = 1
     workers: int = 1
     """Processes that compose batches, for each process that trains."""
+    cache: Path | None = None
+    """Folder for decoded pictures."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -59,6 +61,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--nodes", type=int, default=1, help="machines")
     parser.add_argument("--steps", type=int, help="overrides the recipe's number of steps")
     parser.add_argument("--workers", type=int, default=1, help="processes that compose batches, per training process")
+    parser.add_argument(
+        "--cache", type=Path, help="folder for decoded pictures (4 bytes per pixel): large ones go quicker"
+    )
     parser.add_argument("--smoke", action="store_true", help="two steps and a validation on few pictures")
     arguments = parser.parse_args(argv)
     overrides: dict[str, Any] = {} if arguments.steps is None else {"steps": arguments.steps}
@@ -66,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
         overrides["start"] = arguments.start
     if arguments.smoke:
         overrides |= {"steps": 2, "validate_every": 2, "validation_stride": 50}
-    machines = Machines(arguments.device, arguments.processes, arguments.nodes, arguments.workers)
+    machines = Machines(arguments.device, arguments.processes, arguments.nodes, arguments.workers, arguments.cache)
     train(read_recipe(arguments.recipe, arguments.data, overrides), arguments.out, machines)
 
 
@@ -77,7 +82,7 @@ def train(recipe: Recipe, out: Path, machines: Machines = Machines()) -> Path:
         SetupError: anything that a user can put right, before the first step.
     """
     engine = make_engine(machines.device, machines.processes, machines.nodes, recipe.precision)
-    batches = Batches(recipe, engine.global_rank, engine.world_size)
+    batches = Batches(recipe, engine.global_rank, engine.world_size, machines.cache)
     steps = number_of_steps(recipe, sum(map(len, batches.sets)))
     state = initial_state(recipe, len(batches.classes), engine)
     checkpoint = out / "checkpoint.pt"
