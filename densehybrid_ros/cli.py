@@ -10,6 +10,7 @@ from densehybrid_ros.core.errors import SetupError
 TRAINING = "densehybrid_ros.training"
 COMMANDS = {
     "train": (f"{TRAINING}.train", "train or fine-tune a network by a recipe"),
+    "pretrain_flow": (f"{TRAINING}.pretrain_flow", "teach a normalizing flow what a data set looks like"),
     "evaluate": (f"{TRAINING}.evaluate", "AP, FPR95, AUROC of every score and the mean IoU on a data set"),
     "export": (f"{TRAINING}.export", "calibrate thresholds and write a weights file for the node"),
     "render_roadworld": (f"{TRAINING}.render_roadworld", "write Roadworld frames in the CamVid or LostAndFound layout"),
