@@ -34,6 +34,8 @@ from densehybrid_ros.training.flow.flow_file import save_flow
 
 LARGEST_GRADIENT = 50.0
 SAMPLE_GRID, SAMPLE_SEED = 6, 0
+BASELINE_BATCHES = 8
+"""Crops by which the Gaussian baseline is fitted."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def pretrain(
     optimizer = Adamax(flow.parameters(), settings.learning_rate)
     out.mkdir(parents=True, exist_ok=True)
     step = _resume(out / "checkpoint.pt", flow, optimizer)
-    baseline = gaussian_bits_per_dimension(crops[0], held_out)
+    baseline = gaussian_bits_per_dimension(torch.cat([crops[index] for index in range(BASELINE_BATCHES)]), held_out)
     loader = DataLoader(crops, None, sampler=range(step, settings.steps), num_workers=workers)
     started = time.monotonic()
     bar = tqdm(loader, initial=step, total=settings.steps, desc=out.name, unit="step", mininterval=5)

@@ -64,7 +64,7 @@ def test_every_step_is_exact(make: Callable[[int], nn.Module]) -> None:
     step = disturbed(make(5).double(), 0.3)
     x = torch.randn(1, 5, 3, 4, dtype=torch.float64, generator=seeded())
     z, log_det = step(x)
-    assert float(log_det[0]) == pytest.approx(exact_log_det(lambda value: step(value)[0], x), abs=1e-9)
+    assert log_det[0].item() == pytest.approx(exact_log_det(lambda value: step(value)[0], x), abs=1e-9)
     torch.testing.assert_close(step.inverse(z), x, rtol=0, atol=1e-9)  # type: ignore[operator]
 
 
@@ -86,7 +86,7 @@ def test_the_determinant_is_that_of_the_jacobian(growth: int) -> None:
 
     _, log_det = flow(image, noise)
     assert everything.numel() == 96 + (2 * 2 * 4 if growth else 0)
-    assert float(log_det[0]) == pytest.approx(exact_log_det(latents_of, everything), abs=1e-8)
+    assert log_det[0].item() == pytest.approx(exact_log_det(latents_of, everything), abs=1e-8)
 
 
 def test_without_a_change_of_shape_the_likelihood_is_the_normal_one() -> None:
