@@ -59,9 +59,9 @@ def with_synchronised_batch_norm(model: nn.Module, engine: Fabric) -> nn.Module:
     return nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
 
-def seed_step(engine: Fabric, seed: int, step: int) -> None:
+def step_seed(engine: Fabric, seed: int, step: int) -> int:
     """What is random inside a step depends on nothing that came before, so that a resumed run repeats it."""
-    torch.manual_seed((seed * 1_000_003 + step) * 1_009 + engine.global_rank)
+    return (seed * 1_000_003 + step) * 1_009 + engine.global_rank
 
 
 def summed(engine: Fabric, values: Tensor) -> Tensor:
@@ -69,3 +69,10 @@ def summed(engine: Fabric, values: Tensor) -> Tensor:
     total = engine.all_reduce(values, reduce_op="sum")
     assert isinstance(total, Tensor)
     return total
+
+
+def averaged(engine: Fabric, values: Tensor) -> Tensor:
+    """Over all processes."""
+    mean = engine.all_reduce(values, reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return mean

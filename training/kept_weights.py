@@ -15,6 +15,7 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.flow.flow_file import save_flow
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.run_state import RunState
 from densehybrid_ros.training.validate import Evaluation, evaluate
@@ -55,6 +56,8 @@ def validate_and_keep(recipe: Recipe, state: RunState, source: LabelledSet, out:
         if deciding is None:
             deciding = result.rankings["hybrid"].ap if result.rankings else result.mean_iou
     save_weights(out / "weights.safetensors", state.average, info, half=False)
+    if state.flow is not None:
+        save_flow(out / "flow.safetensors", state.flow, state.flow_config)
     if deciding is not None and deciding >= _best_so_far(out):
         save_weights(out / "best.safetensors", state.average, info, half=False)
         _write_whole(out / "best.json", json.dumps({"deciding": deciding, **record}))

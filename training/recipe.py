@@ -38,6 +38,27 @@ class Pasting:
 
 
 @dataclass(frozen=True)
+class FlowTraining:
+    """Synthetic negatives: samples of a flow that is trained along with the segmenter."""
+
+    weights: str = ""
+    """A .safetensors of `densehybrid pretrain-flow`; "" = no synthetic negatives."""
+    probability: float = 1.0
+    """Of a picture to get a sample."""
+    sides: list[int] = field(default_factory=lambda: [16, 216])
+    """px; smallest and largest side, one per batch, in steps of 8."""
+    style: str = "natural"
+    """natural: soft-edged blobs; released: whole squares, hard-edged."""
+    boundary: float = 0.03
+    """λ, weight of L_jsd against bits per dimension."""
+    learning_rate: float = 1e-5
+    decay: float = 0.99
+    """Of the learning rate, per epoch."""
+    every: int = 1
+    """The flow takes a step in every n-th step of the segmenter; its samples are in all of them."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """See training/recipes for examples."""
 
@@ -50,6 +71,7 @@ class Recipe:
     validation: list[SetSource] = field(default_factory=list)
     """The first gives mIoU; every set with anomalies gives AP and FPR95."""
     pasting: Pasting = field(default_factory=Pasting)
+    flow: FlowTraining = field(default_factory=FlowTraining)
     loss: HybridLossWeights = field(default_factory=HybridLossWeights)
     open_set: bool = True
     """False: closed-set training, the cross-entropy alone."""

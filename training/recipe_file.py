@@ -11,7 +11,7 @@ import yaml
 
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.training.losses import HybridLossWeights
-from densehybrid_ros.training.recipe import Pasting, Recipe, SetSource
+from densehybrid_ros.training.recipe import FlowTraining, Pasting, Recipe, SetSource
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 """See training/engine.py."""
@@ -70,7 +70,7 @@ def _build(kind: type, content: dict[str, Any], where: str) -> Any:
         raise SetupError(f"{where}: {error}") from error
 
 
-NESTED: dict[str, type] = {"Pasting": Pasting, "HybridLossWeights": HybridLossWeights}
+NESTED: dict[str, type] = {"Pasting": Pasting, "FlowTraining": FlowTraining, "HybridLossWeights": HybridLossWeights}
 SCALARS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 LISTS: dict[str, tuple[type, ...]] = {"list[int]": (int,), "list[float]": (int, float), "list[str]": (str,)}
 
@@ -109,6 +109,13 @@ def _check(recipe: Recipe, path: Path) -> None:
         (len(recipe.crop) != 2 or min(recipe.crop) < 64, f"crop is {recipe.crop}; give [height, width], each >= 64"),
         (len(recipe.scale) != 2 or not 0 < recipe.scale[0] <= recipe.scale[1], f"scale is {recipe.scale}"),
         (recipe.precision not in PRECISIONS, f"precision is '{recipe.precision}'; choose {', '.join(PRECISIONS)}"),
+        (recipe.flow.style not in ("natural", "released"), f"flow.style is '{recipe.flow.style}'"),
+        (
+            len(recipe.flow.sides) != 2 or not 8 <= recipe.flow.sides[0] <= recipe.flow.sides[1],
+            "flow.sides is no range",
+        ),
+        (recipe.flow.every < 1, f"flow.every is {recipe.flow.every}; give at least 1"),
+        (bool(recipe.flow.weights) and not recipe.open_set, "flow.weights are of no use without open_set: true"),
         (recipe.pasting.style not in ("natural", "released"), f"pasting.style is '{recipe.pasting.style}'"),
         (any(source.weight <= 0 for source in recipe.train), "a train set has a weight that is not above 0"),
     ]

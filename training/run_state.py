@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.training.flow.dense_flow import DenseFlow
 
 
 @dataclass
@@ -26,12 +27,19 @@ class RunState:
     optimizer: Optimizer
     wrapped: nn.Module
     """The model as the engine runs it: in its precision, and with the other processes."""
+    flow: DenseFlow | None = None
+    """Makes synthetic negatives; None = there are none."""
+    flow_optimizer: Optimizer | None = None
+    flow_config: str = ""
     step: int = 0
     """Steps done."""
 
 
 def save_state(path: Path, state: RunState, engine: Fabric) -> None:
     """Writes beside the target and renames: a killed process leaves a whole checkpoint."""
+    flow = {}
+    if state.flow is not None and state.flow_optimizer is not None:
+        flow = {"flow": state.flow.state_dict(), "flow_optimizer": state.flow_optimizer.state_dict()}
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
         torch.save(
@@ -41,6 +49,7 @@ def save_state(path: Path, state: RunState, engine: Fabric) -> None:
                 "optimizer": state.optimizer.state_dict(),
                 "precision": engine.strategy.precision.state_dict(),
                 "step": state.step,
+                **flow,
             },
             file,
         )
@@ -61,6 +70,9 @@ def resume_state(path: Path, state: RunState, engine: Fabric) -> None:
         state.average.load_state_dict(content["average"])
         state.optimizer.load_state_dict(content["optimizer"])
         engine.strategy.precision.load_state_dict(content["precision"])
+        if state.flow is not None and state.flow_optimizer is not None:
+            state.flow.load_state_dict(content["flow"])
+            state.flow_optimizer.load_state_dict(content["flow_optimizer"])
         state.step = content["step"]
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]

@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import Adam, Adamax, AdamW, Optimizer
 
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training.engine import with_synchronised_batch_norm
+from densehybrid_ros.training.flow.flow_file import load_flow
 from densehybrid_ros.training.imagenet import load_imagenet_trunk
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.run_state import RunState
@@ -34,7 +35,12 @@ def initial_state(recipe: Recipe, classes: int, engine: Fabric) -> RunState:
             module.requires_grad_(False)
     optimizer = make_optimizer(recipe, model)
     wrapped, wrapped_optimizer = engine.setup(model, optimizer)
-    return RunState(model, average, wrapped_optimizer, wrapped)
+    state = RunState(model, average, wrapped_optimizer, wrapped)
+    if recipe.flow.weights:
+        flow, state.flow_config = load_flow(Path(recipe.flow.weights))
+        state.flow = flow.to(engine.device).train()
+        state.flow_optimizer = Adamax(flow.parameters(), recipe.flow.learning_rate)
+    return state
 
 
 def started_model(recipe: Recipe, classes: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,14 +13,25 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.training.batches import Batch
 from densehybrid_ros.training.engine import summed
+from densehybrid_ros.training.flow.boundary import FlowLoss
 from densehybrid_ros.training.losses import HybridLoss, closed_set_loss, hybrid_loss, pixel_counts
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.run_state import RunState
+from densehybrid_ros.training.synthetic import with_synthetic_negatives
+
+
+@dataclass(frozen=True)
+class StepLoss:
+    """Of one step, before it."""
+
+    segmenter: HybridLoss
+    flow: FlowLoss | None
+    """None where the flow took no step."""
 
 
 def training_step(
     recipe: Recipe, state: RunState, batch: Batch, engine: Fabric, balance: Tensor | None = None
-) -> HybridLoss:
+) -> StepLoss:
     """One optimiser step with this process's share of the batch; returns the whole batch's loss terms before it.
 
     Means are taken over the pixels of the whole batch, so neither `accumulate` nor the number of processes changes the
@@ -29,6 +41,10 @@ def training_step(
         SetupError: the loss is not finite.
     """
     images, labels, dataset_labels = (part.to(engine.device, non_blocking=True) for part in batch)
+    images, flow_loss = images.float() / 255, None
+    if state.flow is not None:
+        mixed, flow_loss = with_synthetic_negatives(recipe, state, images, labels, dataset_labels, engine)
+        images, labels, dataset_labels = mixed.detached, mixed.labels, mixed.dataset_labels
     window = loss_window(recipe, state.step)
     labels, dataset_labels = labels[window].long(), dataset_labels[window].long()
     counts = summed(engine, pixel_counts(labels, dataset_labels))
@@ -37,7 +53,7 @@ def training_step(
     parts: list[Tensor] = []
     indices = torch.arange(len(images)).chunk(recipe.accumulate)
     for number, chosen in enumerate(indices, start=1):
-        pixels = (images[chosen].float() / 255).contiguous(memory_format=torch.channels_last)
+        pixels = images[chosen].contiguous(memory_format=torch.channels_last)
         with engine.no_backward_sync(state.wrapped, enabled=engine.world_size > 1 and number < len(indices)):
             logits, dataset_logits = state.wrapped(pixels)
             size = (images.shape[2], images.shape[3])
@@ -59,7 +75,7 @@ def training_step(
     state.optimizer.step()
     if recipe.average:
         update_average(state.average, state.model, min(recipe.average, (state.step + 1) / (state.step + 10)))
-    return HybridLoss(*terms.unbind())
+    return StepLoss(HybridLoss(*terms.unbind()), flow_loss)
 
 
 def set_training_mode(recipe: Recipe, model: nn.Module) -> None:

@@ -22,16 +22,16 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from densehybrid_ros.training.batches import Batches, class_weights
-from densehybrid_ros.training.engine import make_engine, seed_step
+from densehybrid_ros.training.engine import make_engine, step_seed
 from densehybrid_ros.training.kept_weights import validate_and_keep
-from densehybrid_ros.training.losses import HybridLoss
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.recipe_file import read_recipe
 from densehybrid_ros.training.run_log import RunLog
 from densehybrid_ros.training.run_state import RunState, resume_state, save_state
 from densehybrid_ros.training.schedule import learning_rate, number_of_steps, set_learning_rate
 from densehybrid_ros.training.start import initial_state
-from densehybrid_ros.training.steps import training_step
+from densehybrid_ros.training.steps import StepLoss, training_step
+from densehybrid_ros.training.synthetic import set_flow_learning_rate
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def train(recipe: Recipe, out: Path, machines: Machines = Machines()) -> Path:
     """
     engine = make_engine(machines.device, machines.processes, machines.nodes, recipe.precision)
     batches = Batches(recipe, engine.global_rank, engine.world_size, machines.cache)
-    steps = number_of_steps(recipe, sum(map(len, batches.sets)))
+    pictures = sum(map(len, batches.sets))
+    steps = number_of_steps(recipe, pictures)
     state = initial_state(recipe, len(batches.classes), engine)
     checkpoint = out / "checkpoint.pt"
     out.mkdir(parents=True, exist_ok=True)
@@ -105,9 +106,10 @@ def train(recipe: Recipe, out: Path, machines: Machines = Machines()) -> Path:
         disable=not engine.is_global_zero,
     )
     for batch in bar:
-        seed_step(engine, recipe.seed, state.step)
+        torch.manual_seed(step_seed(engine, recipe.seed, state.step))
         rate = learning_rate(recipe, state.step, steps)
         set_learning_rate(state.optimizer, rate)
+        set_flow_learning_rate(recipe, state, pictures / recipe.batch)
         loss = training_step(recipe, state, batch, engine, balance_tensor)
         state.step += 1
         if log is not None and state.step % recipe.log_every == 0:
@@ -137,16 +139,21 @@ def _validate(recipe: Recipe, state: RunState, batches: Batches, out: Path, log:
     engine.barrier()
 
 
-def _loss_record(state: RunState, loss: HybridLoss, rate: float, seconds: float) -> dict[str, float]:
-    return {
+def _loss_record(state: RunState, loss: StepLoss, rate: float, seconds: float) -> dict[str, float]:
+    terms = loss.segmenter
+    record = {
         "step": state.step,
-        "loss": round(loss.total.item(), 6),
-        "closed_set": round(loss.closed_set.item(), 6),
-        "dataset": round(loss.dataset.item(), 6),
-        "likelihood": round(loss.likelihood.item(), 6),
+        "loss": round(terms.total.item(), 6),
+        "closed_set": round(terms.closed_set.item(), 6),
+        "dataset": round(terms.dataset.item(), 6),
+        "likelihood": round(terms.likelihood.item(), 6),
         "learning_rate": rate,
         "seconds_per_step": round(seconds, 3),
     }
+    if loss.flow is not None:
+        record["flow_bits"] = round(loss.flow.bits_per_dimension.item(), 6)
+        record["boundary"] = round(loss.flow.boundary.item(), 6)
+    return record
 
 
 if __name__ == "__main__":

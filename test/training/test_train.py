@@ -18,6 +18,9 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training import evaluate, train
+from densehybrid_ros.training.flow.config import FLOWS
+from densehybrid_ros.training.flow.dense_flow import DenseFlow
+from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
 from densehybrid_ros.training.recipe_file import read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -78,10 +81,11 @@ def run(data: Path, recipe: Path, out: Path, *options: str) -> None:
     train.main([str(recipe), "--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "0", *options])
 
 
+@pytest.mark.parametrize("synthetic", [False, True])
 def test_an_interrupted_run_ends_with_the_same_weights(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, flow: Path, monkeypatch: pytest.MonkeyPatch, synthetic: bool
 ) -> None:
-    recipe = write_recipe(tmp_path)
+    recipe = write_recipe(tmp_path, **({"flow": {"weights": str(flow), "sides": [16, 32]}} if synthetic else {}))
     run(data, recipe, tmp_path / "whole")
 
     class Killed(Exception):
@@ -103,6 +107,9 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     cut, _ = load_weights(tmp_path / "cut" / "weights.safetensors")
     for first, second in zip(whole.state_dict().values(), cut.state_dict().values(), strict=True):
         torch.testing.assert_close(first, second, rtol=0, atol=0)
+    if synthetic:
+        flows = [load_flow(tmp_path / name / "flow.safetensors")[0].state_dict() for name in ("whole", "cut")]
+        assert all(torch.equal(flows[0][name], flows[1][name]) for name in flows[0])
 
 
 EXACT = {"steps": 3, "batch": 4, "freeze_batch_norm": True, "log_every": 1, "loss_stride": 1, "optimizer": "adam"}
@@ -134,6 +141,37 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(data: Path, tmp_pat
     done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert_same_losses(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh flow, as pre-training would leave it."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("flow") / "flow.safetensors"
+    made = DenseFlow(FLOWS["small"]).train()
+    made.log_likelihood(torch.rand(4, 3, 32, 32))  # sets the activation norms
+    save_flow(path, made, "small")
+    return path
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_synthetic_negatives_are_trained_along(data: Path, tmp_path: Path, flow: Path, real: bool) -> None:
+    section = {"weights": str(flow), "sides": [16, 32], "learning_rate": 1e-3}
+    recipe = write_recipe(
+        tmp_path, steps=3, log_every=1, flow=section, **({} if real else {"pasting": {"inlier_probability": 0.0}})
+    )
+    run(data, recipe, tmp_path / "run")
+    steps = [record for record in losses(tmp_path / "run") if "loss" in record]
+    assert all(record["dataset"] > 0 and record["likelihood"] > 0 for record in steps)
+    assert all(record["flow_bits"] > 0 and 0 <= record["boundary"] < 0.7 for record in steps)
+    before, after = load_flow(flow)[0].state_dict(), load_flow(tmp_path / "run" / "flow.safetensors")[0].state_dict()
+    assert not torch.equal(before["blocks.0.units.0.parts.1.weight"], after["blocks.0.units.0.parts.1.weight"])
+
+
+def test_a_flow_step_in_every_other_step(data: Path, tmp_path: Path, flow: Path) -> None:
+    recipe = write_recipe(tmp_path, steps=4, log_every=1, flow={"weights": str(flow), "sides": [16, 32], "every": 2})
+    run(data, recipe, tmp_path / "run")
+    assert ["boundary" in record for record in losses(tmp_path / "run") if "loss" in record] == [True, False] * 2
 
 
 def test_epochs_are_turned_into_steps(data: Path, tmp_path: Path) -> None:
@@ -219,6 +257,11 @@ def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> N
         ({"steps": -3}, "steps or epochs above 0"),
         ({"accumulate": 0}, "accumulate is 0"),
         ({"accumulate": 4}, "no multiple of 1 processes x accumulate 4"),
+        ({"flow": {"style": "square"}}, "flow.style"),
+        ({"flow": {"sides": [4, 2]}}, "flow.sides"),
+        ({"flow": {"every": 0}}, "flow.every"),
+        ({"flow": {"weights": "nowhere.safetensors"}}, "pretrain-flow"),
+        ({"flow": {"weights": "x"}, "open_set": False}, "without open_set"),
         ({"optimizer": "sgd"}, "choose adamw or adam"),
         ({"crop": [10, 10]}, "crop"),
         ({"loss": {"bounded": 3}}, "bounded must be of type bool"),
