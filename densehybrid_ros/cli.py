@@ -10,12 +10,16 @@ from densehybrid_ros.core.errors import SetupError
 TRAINING = "densehybrid_ros.training"
 COMMANDS = {
     "train": (f"{TRAINING}.train", "train or fine-tune a network by a recipe"),
+    "pretrain_flow": (f"{TRAINING}.pretrain_flow", "teach a normalizing flow what a data set looks like"),
     "evaluate": (f"{TRAINING}.evaluate", "AP, FPR95, AUROC of every score and the mean IoU on a data set"),
+    "import_weights": (f"{TRAINING}.import_weights", "turn published checkpoints into weights files"),
     "export": (f"{TRAINING}.export", "calibrate thresholds and write a weights file for the node"),
     "render_roadworld": (f"{TRAINING}.render_roadworld", "write Roadworld frames in the CamVid or LostAndFound layout"),
     "convert": ("densehybrid_ros.playback.convert_drive", "turn LostAndFound or Cityscapes drives into a bag"),
 }
 """Command → (module with its `main`, what it does)."""
+TRAINING_PACKAGES = ("lightning_fabric", "tensorboardX")
+"""Not installed with the node."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -31,6 +35,11 @@ def main(argv: list[str] | None = None) -> None:
             choices = ", ".join(name.replace("_", "-") for name in COMMANDS)
             raise SetupError(f"command '{arguments[0]}' is unknown; choose one of {choices}")
         import_module(COMMANDS[command][0]).main(arguments[1:])
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING_PACKAGES:
+            raise
+        print(f"densehybrid: {error.name} is not installed; run: pip install 'densehybrid_ros[train]'", file=sys.stderr)
+        sys.exit(2)
     except SetupError as error:
         print(f"densehybrid: {error}", file=sys.stderr)
         sys.exit(2)

@@ -7,10 +7,15 @@ from collections.abc import Callable
 from torch import nn
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.models.deeplab_wide_resnet import DeepLabWideResNet
 from densehybrid_ros.models.ladder_densenet import LadderDenseNet
 from densehybrid_ros.models.ladder_lite import LadderLite0
 
-MODELS: dict[str, Callable[[int], nn.Module]] = {"ldn121": LadderDenseNet, "ladder_lite0": LadderLite0}
+MODELS: dict[str, Callable[[int], nn.Module]] = {
+    "ldn121": LadderDenseNet,
+    "ladder_lite0": LadderLite0,
+    "deeplabv3plus_wrn38": DeepLabWideResNet,
+}
 
 
 def build_model(name: str, classes: int) -> nn.Module:

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.training.datasets import labelled_set
+from densehybrid_ros.training.datasets.cache import CachedSet
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.geometry import jittered_crop
 from densehybrid_ros.training.negatives import (
@@ -28,14 +29,26 @@ from densehybrid_ros.training.sample import Sample, sample_from_truth
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """images (B, 3, H, W) uint8, labels (B, H, W) uint8, dataset labels (B, H, W) uint8."""
+FRAME_STREAM = 1
+"""Of random numbers, beside that of the crop: neighbours in a batch must agree on each other's frame."""
 
 
 class Batches(Dataset[Batch]):
-    """Item i is the batch of step i."""
+    """Item i is the share that one of `processes` has in the batch of step i."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, process: int = 0, processes: int = 1, cache: Path | None = None) -> None:
+        """
+        Args:
+            cache: folder for decoded pictures; None = decode them anew each time.
+        """
+        if recipe.batch % (processes * recipe.accumulate):
+            raise SetupError(
+                f"batch {recipe.batch} is no multiple of {processes} processes x accumulate {recipe.accumulate}"
+            )
         self.recipe = recipe
+        self.indices = range(process * recipe.batch // processes, (process + 1) * recipe.batch // processes)
         self.sets = [labelled_set(source.name, Path(source.root), source.split) for source in recipe.train]
+        self._readers = self.sets if cache is None else [CachedSet(each, cache) for each in self.sets]
         shares = np.array([source.weight for source in recipe.train])
         self.shares = shares / shares.sum()
         self.classes = self.sets[0].classes
@@ -44,48 +57,53 @@ class Batches(Dataset[Batch]):
         self.rare = class_mask(recipe.rare_classes, self.classes)
         self.ground = class_mask(recipe.ground_classes, self.classes)
         pasting = recipe.pasting
+        self._frames: dict[tuple[int, int], tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
         self.negatives = NegativeSet(Path(pasting.root), pasting.split) if pasting.root else None
 
-    def __len__(self) -> int:
-        return self.recipe.steps
-
     def __getitem__(self, step: int) -> Batch:
-        samples = [
-            self.sample(np.random.default_rng([self.recipe.seed, step, index])) for index in range(self.recipe.batch)
-        ]
+        samples = [self.sample(step, index) for index in self.indices]
         images = np.stack([sample.image.transpose(2, 0, 1) for sample in samples])
         labels = np.stack([sample.labels for sample in samples])
         dataset_labels = np.stack([sample.dataset_labels for sample in samples])
         return torch.from_numpy(images), torch.from_numpy(labels), torch.from_numpy(dataset_labels)
 
-    def sample(self, rng: np.random.Generator) -> Sample:
+    def sample(self, step: int, index: int) -> Sample:
         """One finished crop: jittered, pasted into, photometrically changed."""
-        recipe = self.recipe
-        image, truth = self._crop(rng, self.rare)
+        recipe, rng = self.recipe, np.random.default_rng([self.recipe.seed, step, index])
+        image, truth = self._crop(*self._frame(step, index), rng)
         sample = sample_from_truth(image, truth, len(self.classes))
         if rng.random() < recipe.pasting.inlier_probability:
             for _ in range(int(rng.integers(1, recipe.pasting.max_inliers + 1))):
-                sample = self._with_inlier(sample, rng)
+                sample = self._with_inlier(sample, *self._frame(step, index ^ 1), rng)
         if self.negatives is not None and rng.random() < recipe.pasting.negative_probability:
             sample = self._with_negatives(sample, self.negatives, rng)
         return Sample(photometric_change(sample.image, rng, recipe.photometric), sample.labels, sample.dataset_labels)
 
-    def _draw(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        source: LabelledSet = self.sets[int(rng.choice(len(self.sets), p=self.shares))]
-        return source.read(int(rng.integers(len(source))))
+    def _frame(self, step: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The picture out of which a crop is taken. Its neighbour in the batch takes inlier segments from it.
+
+        The last two are kept, so that every crop costs one picture to decode.
+        """
+        if (step, index) not in self._frames:
+            rng = np.random.default_rng([self.recipe.seed, step, index, FRAME_STREAM])
+            source = self._readers[int(rng.choice(len(self.sets), p=self.shares))]
+            while len(self._frames) >= 2:
+                self._frames.pop(next(iter(self._frames)))
+            self._frames[step, index] = source.read(int(rng.integers(len(source))))
+        return self._frames[step, index]
 
     def _crop(
-        self, rng: np.random.Generator, rare: NDArray[np.bool_] | None
+        self, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        image, truth = self._draw(rng)
         # scales are relative to a picture of CamVid's height, so that sets of other sizes mix
         relative = 360 / truth.shape[0]
         low, high = self.recipe.scale
         size = (self.recipe.crop[0], self.recipe.crop[1])
-        return jittered_crop(image, truth, size, (low * relative, high * relative), rng, rare)
+        return jittered_crop(image, truth, size, (low * relative, high * relative), rng, self.rare)
 
-    def _with_inlier(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        image, truth = self._draw(rng)
+    def _with_inlier(
+        self, sample: Sample, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator
+    ) -> Sample:
         cutout = inlier_cutout(image, truth, len(self.classes), rng)
         if cutout is None:
             return sample

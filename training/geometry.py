@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.core.postprocess import IGNORE
 
+FINE = 360
+"""Rows of a picture that are enough to look for a place in."""
+
 
 def jittered_crop(
     image: NDArray[np.uint8],
@@ -35,10 +38,15 @@ def jittered_crop(
     if crop_width > width:
         left = -rng.uniform(0, crop_width - width)
     mirror = rng.random() < 0.5
+    blur = 0.4 / factor if factor < 0.8 else 0.0
+    # only what the crop shows is touched: pictures may be large, and mapped from files
+    window = _window((top, left), (crop_height, crop_width), truth.shape, margin=2 + round(4 * blur))
+    image, truth = np.ascontiguousarray(image[window]), np.ascontiguousarray(truth[window])
+    top, left = top - window[0].start, left - window[1].start
     matrix = _crop_matrix(top, left, crop_height / size[0], crop_width / size[1], size[1] if mirror else 0)
     reading = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    if factor < 0.8:
-        image = cv2.GaussianBlur(image, (0, 0), 0.4 / factor).astype(np.uint8, copy=False)
+    if blur:
+        image = cv2.GaussianBlur(image, (0, 0), blur).astype(np.uint8, copy=False)
     output = (size[1], size[0])
     cropped = cv2.warpAffine(image, matrix, output, flags=reading, borderMode=cv2.BORDER_REFLECT_101)
     labels = cv2.warpAffine(
@@ -49,11 +57,22 @@ def jittered_crop(
 
 def _centre(truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.random.Generator) -> tuple[float, float]:
     if rare is not None and rng.random() < 0.5:
-        candidates = np.flatnonzero(rare[truth])
+        step = max(1, truth.shape[0] // FINE)
+        coarse = truth[::step, ::step]
+        candidates = np.flatnonzero(rare[coarse])
         if candidates.size:
-            row, column = divmod(int(rng.choice(candidates)), truth.shape[1])
-            return row + rng.uniform(-60, 60), column + rng.uniform(-60, 60)
+            row, column = divmod(int(rng.choice(candidates)), coarse.shape[1])
+            return row * step + rng.uniform(-60, 60), column * step + rng.uniform(-60, 60)
     return rng.uniform(0, truth.shape[0]), rng.uniform(0, truth.shape[1])
+
+
+def _window(
+    corner: tuple[float, float], size: tuple[float, float], shape: tuple[int, ...], margin: int
+) -> tuple[slice, slice]:
+    """The part of a picture of `shape` that a crop at `corner` (top, left) shows, and a margin about it."""
+    starts = [max(0, int(start) - margin) for start in corner]
+    stops = [min(end, int(start + length) + margin + 1) for start, length, end in zip(corner, size, shape, strict=True)]
+    return slice(starts[0], stops[0]), slice(starts[1], stops[1])
 
 
 def _crop_matrix(top: float, left: float, step_y: float, step_x: float, mirror_width: int) -> NDArray[np.float32]:

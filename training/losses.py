@@ -39,6 +39,12 @@ class HybridLoss:
     likelihood: Tensor
 
 
+def pixel_counts(labels: Tensor, dataset_labels: Tensor) -> Tensor:
+    """(4,) float: pixels with a class, inliers, negatives, and void; what the means of a whole batch divide by."""
+    masks = (labels != IGNORE, dataset_labels == INLIER, dataset_labels == OUTLIER, dataset_labels == IGNORE)
+    return torch.stack([mask.sum() for mask in masks]).float()
+
+
 def hybrid_loss(
     logits: Tensor,
     dataset_logits: Tensor,
@@ -46,8 +52,9 @@ def hybrid_loss(
     dataset_labels: Tensor,
     weights: HybridLossWeights,
     class_weights: Tensor | None = None,
+    counts: Tensor | None = None,
 ) -> HybridLoss:
-    """The loss of one batch (DenseHybrid, eq. 14–17).
+    """The loss of one batch (DenseHybrid, eq. 14–17), or the share that a part of a batch has in it.
 
     Args:
         logits: (B, K, H, W).
@@ -55,30 +62,46 @@ def hybrid_loss(
         labels: (B, H, W) int64, 0..K−1, 255 = ignore; 255 on pasted negatives.
         dataset_labels: (B, H, W) int64, 0 = inlier, 1 = outlier, 255 = ignore.
         class_weights: (K,) weights of the classes in the cross-entropy.
+        counts: `pixel_counts` of the batch that this is a part of, over all processes: the parts' losses then add up
+            to that of the batch. None = this is all of it.
     """
+    if counts is None:
+        counts = pixel_counts(labels, dataset_labels)
+    labelled, inliers, negatives, void = counts.unbind()
     if weights.as_released:
         dataset_labels = torch.where(dataset_labels == IGNORE, INLIER, dataset_labels)
-    closed_set = closed_set_loss(logits, labels, class_weights)
-    dataset = dataset_loss(dataset_logits, dataset_labels, weights.outlier)
-    likelihood = likelihood_loss(logits, dataset_labels, weights)
+        inliers = inliers + void
+    closed_set = closed_set_loss(logits, labels, class_weights, labelled)
+    dataset = dataset_loss(dataset_logits, dataset_labels, weights.outlier, inliers + negatives)
+    likelihood = likelihood_loss(logits, dataset_labels, weights, inliers, negatives)
     total = closed_set + weights.dataset * dataset + weights.likelihood * likelihood
     return HybridLoss(total, closed_set, dataset, likelihood)
 
 
-def closed_set_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+def closed_set_loss(
+    logits: Tensor, labels: Tensor, class_weights: Tensor | None = None, count: Tensor | None = None
+) -> Tensor:
     """Cross-entropy over labelled inlier pixels; exactly 0 where there are none."""
     per_pixel = F.cross_entropy(logits, labels, class_weights, ignore_index=IGNORE, reduction="none")
-    return mean_over(per_pixel, labels != IGNORE)
+    return mean_over(per_pixel, labels != IGNORE, count)
 
 
-def dataset_loss(dataset_logits: Tensor, dataset_labels: Tensor, outlier_weight: float = 1.0) -> Tensor:
+def dataset_loss(
+    dataset_logits: Tensor, dataset_labels: Tensor, outlier_weight: float = 1.0, count: Tensor | None = None
+) -> Tensor:
     """NLL of the dataset posterior over inliers and negatives; exactly 0 where there are neither."""
     weights = dataset_logits.new_tensor([1.0, outlier_weight])
     per_pixel = F.cross_entropy(dataset_logits, dataset_labels, weights, ignore_index=IGNORE, reduction="none")
-    return mean_over(per_pixel, dataset_labels != IGNORE)
+    return mean_over(per_pixel, dataset_labels != IGNORE, count)
 
 
-def likelihood_loss(logits: Tensor, dataset_labels: Tensor, weights: HybridLossWeights) -> Tensor:
+def likelihood_loss(
+    logits: Tensor,
+    dataset_labels: Tensor,
+    weights: HybridLossWeights,
+    inlier_count: Tensor | None = None,
+    negative_count: Tensor | None = None,
+) -> Tensor:
     """ln p̂ pushed down on negatives.
 
     Plain (eq. 14): mean LSE over negatives. It has no lower bound, and with more than a tiny learning rate it runs
@@ -89,13 +112,15 @@ def likelihood_loss(logits: Tensor, dataset_labels: Tensor, weights: HybridLossW
     log_likelihood = logits.logsumexp(1)
     negatives = dataset_labels == OUTLIER
     if weights.as_released:
-        return log_likelihood[negatives].mean()
+        count = negatives.sum() if negative_count is None else negative_count
+        return (log_likelihood * negatives).sum() / count
     if not weights.bounded:
-        return mean_over(log_likelihood, negatives)
+        return mean_over(log_likelihood, negatives, negative_count)
     inliers = dataset_labels == INLIER
-    return mean_over(F.softplus(log_likelihood), negatives) + mean_over(F.softplus(-log_likelihood), inliers)
+    pushed_down = mean_over(F.softplus(log_likelihood), negatives, negative_count)
+    return pushed_down + mean_over(F.softplus(-log_likelihood), inliers, inlier_count)
 
 
-def mean_over(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the masked values; 0 with a gradient of 0 for an empty mask."""
-    return (values * mask).sum() / mask.sum().clamp(min=1)
+def mean_over(values: Tensor, mask: Tensor, count: Tensor | None = None) -> Tensor:
+    """Mean of the masked values, or their sum over a given count; 0 with a gradient of 0 for an empty mask."""
+    return (values * mask).sum() / (mask.sum() if count is None else count).clamp(min=1)

@@ -15,6 +15,8 @@ from densehybrid_ros.training.datasets.pairs import pair_files, read_labels, rea
 
 MIN_AREA = 300
 """Pixels; smaller segments carry no texture worth pasting."""
+LARGEST_WINDOW = 512
+"""px; of larger pictures only a window is looked at for a segment."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,13 @@ def inlier_cutout(
     image: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int, rng: np.random.Generator
 ) -> CutOut | None:
     """A connected part of a labelled frame that keeps its class; None where the drawn class gives no fit part."""
-    present = [label for label in np.unique(truth) if label < classes]
+    step = max(1, max(truth.shape) // LARGEST_WINDOW)
+    present = [label for label in present_ids(truth[::step, ::step]) if label < classes]
     if not present:
         return None
     label = int(rng.choice(present))
+    if step > 1:
+        image, truth = _window_of_class(image, truth, label, step, rng)
     mask = (truth == label).astype(np.uint8)
     if rng.random() < 0.5:
         # a window of stuff (road, tree, wall) as wide as things are, so that size does not tell either
@@ -125,7 +130,7 @@ def released_patch(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
         row, column = int(rng.integers(0, 192 - height + 1)), int(rng.integers(0, 192 - width + 1))
         mask[row : row + height, column : column + width] = 1
     else:
-        ids = np.unique(segments)
+        ids = present_ids(segments)
         mask = np.isin(segments, rng.choice(ids, min(2, ids.size), replace=False)).astype(np.float32)
     return CutOut(image.astype(np.uint8, copy=False), mask)
 
@@ -139,18 +144,34 @@ def cut_out(image: NDArray[np.uint8], mask: NDArray[np.generic], labels: NDArray
     return CutOut(image[window], mask[window].astype(np.float32), None if labels is None else labels[window])
 
 
+def present_ids(labels: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The ids in a label map, rising; twenty times quicker than np.unique."""
+    return np.flatnonzero(cv2.calcHist([np.ascontiguousarray(labels)], [0], None, [256], [0, 256]).ravel())
+
+
+def _window_of_class(
+    image: NDArray[np.uint8], truth: NDArray[np.uint8], label: int, step: int, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The part of a large picture about a random pixel of a class, out of which a segment is cut."""
+    coarse = truth[::step, ::step]
+    row, column = divmod(int(rng.choice(np.flatnonzero(coarse == label))), coarse.shape[1])
+    top, left = max(0, row * step - LARGEST_WINDOW // 2), max(0, column * step - LARGEST_WINDOW // 2)
+    window = np.s_[top : top + LARGEST_WINDOW, left : left + LARGEST_WINDOW]
+    return np.ascontiguousarray(image[window]), np.ascontiguousarray(truth[window])
+
+
 def _random_segment(segments: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.bool_]:
-    ids = np.unique(segments)
-    _, components = cv2.connectedComponents((segments == rng.choice(ids[ids > 0])).astype(np.uint8), connectivity=4)
-    largest = np.bincount(components.ravel())[1:].argmax() + 1
-    return components == largest
+    ids = present_ids(segments)
+    chosen = (segments == rng.choice(ids[ids > 0])).astype(np.uint8)
+    _, components, statistics, _ = cv2.connectedComponentsWithStats(chosen, connectivity=4)
+    return components == statistics[1:, cv2.CC_STAT_AREA].argmax() + 1
 
 
 def _with_neighbour(
     mask: NDArray[np.bool_], segments: NDArray[np.uint8], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     ring = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~mask
-    touching = np.unique(segments[ring])
+    touching = present_ids(segments[ring][None])
     touching = touching[touching > 0]
     if not touching.size:
         return mask

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.training.geometry import FINE
 from densehybrid_ros.training.losses import OUTLIER
 from densehybrid_ros.training.negatives import CutOut
 from densehybrid_ros.training.photometric import hue_and_saturation
@@ -35,9 +36,11 @@ def random_placement(sample: Sample, ground: NDArray[np.bool_], rng: np.random.G
     """
     height, width = sample.labels.shape
     tall = float(np.exp(rng.uniform(np.log(10), np.log(0.6 * height))))
-    spots = np.flatnonzero(ground[sample.labels])
+    step = max(1, height // FINE)
+    coarse = sample.labels[::step, ::step]
+    spots = np.flatnonzero(ground[coarse])
     if spots.size and rng.random() < 0.65:
-        row, column = divmod(int(rng.choice(spots)), width)
+        row, column = (step * place for place in divmod(int(rng.choice(spots)), coarse.shape[1]))
         return Placement(tall * (0.4 + 0.6 * row / height), row, column)
     return Placement(tall, rng.uniform(0.2, 1.1) * height, rng.uniform(0, width))
 
@@ -51,14 +54,13 @@ def paste_naturally(sample: Sample, cutout: CutOut, placement: Placement, rng: n
     alpha = scaled.alpha[here] * _opacity(rng)
     if alpha.size == 0 or alpha.max() < 0.5:
         return sample
-    image = sample.image.astype(np.float32)
+    image = sample.image.copy()
     if rng.random() < 0.7:
         _darken_below(image, placement, scaled.alpha.shape, rng)
-    coloured = _towards_place(scaled.image[here], image[there], alpha, rng)
-    image[there] += alpha[..., None] * (coloured - image[there])
-    return _labelled(
-        sample, image.astype(np.uint8), there, alpha, None if scaled.labels is None else scaled.labels[here]
-    )
+    place = image[there].astype(np.float32)
+    coloured = _towards_place(scaled.image[here], place, alpha, rng)
+    image[there] = place + alpha[..., None] * (coloured - place)
+    return _labelled(sample, image, there, alpha, None if scaled.labels is None else scaled.labels[here])
 
 
 def paste_as_released(sample: Sample, cutout: CutOut, rng: np.random.Generator) -> Sample:
@@ -142,7 +144,7 @@ def _towards_place(
 
 
 def _darken_below(
-    image: NDArray[np.float32], placement: Placement, patch: tuple[int, ...], rng: np.random.Generator
+    image: NDArray[np.uint8], placement: Placement, patch: tuple[int, ...], rng: np.random.Generator
 ) -> None:
     """A soft shadow at the foot, in place: an ellipse, shifted to a random side."""
     height, width = image.shape[:2]
@@ -157,7 +159,8 @@ def _darken_below(
         return
     distance = ((columns - centre_x) / half_width)[None] ** 2 + ((rows - centre_y) / half_height)[:, None] ** 2
     gain = 1 - rng.uniform(0.2, 0.7) * np.exp(-distance)
-    image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] *= gain[..., None]
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    image[window] = image[window] * gain[..., None]
 
 
 def _labelled(

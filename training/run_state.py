@@ -9,26 +9,37 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.training.flow.dense_flow import DenseFlow
 
 
 @dataclass
 class RunState:
-    """Everything that changes during training. Batches are a function of the step, so no sampler state is needed."""
+    """Everything that changes during training. Batches, and what is random in a step, are functions of the step."""
 
     model: nn.Module
     average: nn.Module
     """The averaged weights; the model itself where no averaging is used."""
     optimizer: Optimizer
+    wrapped: nn.Module
+    """The model as the engine runs it: in its precision, and with the other processes."""
+    flow: DenseFlow | None = None
+    """Makes synthetic negatives; None = there are none."""
+    flow_optimizer: Optimizer | None = None
+    flow_config: str = ""
     step: int = 0
     """Steps done."""
 
 
-def save_state(path: Path, state: RunState) -> None:
+def save_state(path: Path, state: RunState, engine: Fabric) -> None:
     """Writes beside the target and renames: a killed process leaves a whole checkpoint."""
+    flow = {}
+    if state.flow is not None and state.flow_optimizer is not None:
+        flow = {"flow": state.flow.state_dict(), "flow_optimizer": state.flow_optimizer.state_dict()}
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
         torch.save(
@@ -36,8 +47,9 @@ def save_state(path: Path, state: RunState) -> None:
                 "model": state.model.state_dict(),
                 "average": state.average.state_dict(),
                 "optimizer": state.optimizer.state_dict(),
+                "precision": engine.strategy.precision.state_dict(),
                 "step": state.step,
-                "random": torch.get_rng_state(),
+                **flow,
             },
             file,
         )
@@ -46,7 +58,7 @@ def save_state(path: Path, state: RunState) -> None:
     os.replace(temporary, path)
 
 
-def resume_state(path: Path, state: RunState) -> None:
+def resume_state(path: Path, state: RunState, engine: Fabric) -> None:
     """Loads a checkpoint into `state`, in place.
 
     Raises:
@@ -57,8 +69,11 @@ def resume_state(path: Path, state: RunState) -> None:
         state.model.load_state_dict(content["model"])
         state.average.load_state_dict(content["average"])
         state.optimizer.load_state_dict(content["optimizer"])
+        engine.strategy.precision.load_state_dict(content["precision"])
+        if state.flow is not None and state.flow_optimizer is not None:
+            state.flow.load_state_dict(content["flow"])
+            state.flow_optimizer.load_state_dict(content["flow_optimizer"])
         state.step = content["step"]
-        torch.set_rng_state(content["random"])
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise SetupError(

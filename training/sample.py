@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +26,8 @@ class Sample:
 
 def sample_from_truth(image: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> Sample:
     """Splits an open-set label map (K = unknown, 255 = ignore) into the two label maps of the loss."""
-    labels = np.where(truth < classes, truth, IGNORE).astype(np.uint8)
-    dataset_labels = np.where(truth < classes, INLIER, IGNORE).astype(np.uint8)
-    dataset_labels[truth == classes] = OUTLIER
+    ids = np.arange(256)
+    semantic = np.where(ids < classes, ids, IGNORE).astype(np.uint8)
+    dataset = np.where(ids < classes, INLIER, np.where(ids == classes, OUTLIER, IGNORE)).astype(np.uint8)
+    labels, dataset_labels = (cv2.LUT(truth, table).astype(np.uint8, copy=False) for table in (semantic, dataset))
     return Sample(image, labels, dataset_labels)

@@ -10,11 +10,11 @@ import torch
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.models import MODELS, build_model
 
-KEYS = Path(__file__).parent / "ldn121_hybrid_keys.txt"
+KEYS = Path(__file__).parent
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("size", [(64, 96), (70, 101)])
+@pytest.mark.parametrize("size", [(32, 64), (38, 53)])
 def test_forward_gives_both_logits_at_the_stride(name: str, size: tuple[int, int]) -> None:
     model = build_model(name, classes=5).eval()
     with torch.inference_mode():
@@ -29,7 +29,7 @@ def test_forward_gives_both_logits_at_the_stride(name: str, size: tuple[int, int
 @pytest.mark.parametrize("name", MODELS)
 def test_every_parameter_that_takes_part_gets_a_gradient(name: str) -> None:
     model = build_model(name, classes=5).train()
-    logits, dataset_logits = model(torch.rand(2, 3, 64, 96))
+    logits, dataset_logits = model(torch.rand(2, 3, 32, 48))
     (logits.logsumexp(1).mean() + dataset_logits.log_softmax(1)[:, 1].mean()).backward()
     without = {parameter for parameter, value in model.named_parameters() if value.grad is None}
     assert all("logits_aux" in parameter for parameter in without)
@@ -44,11 +44,13 @@ def test_early_layers_belong_to_the_trunk(name: str) -> None:
     assert all(id(parameter) in trunk for parameter in early)
 
 
-def test_ldn121_has_the_released_keys_shapes_and_size() -> None:
-    model = build_model("ldn121", classes=19)
-    found = [f"{name} {'x'.join(map(str, value.shape)) or 'scalar'}" for name, value in model.state_dict().items()]
-    assert found == KEYS.read_text().splitlines()
-    assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 2) == 11.07
+@pytest.mark.parametrize(("name", "millions"), [("ldn121", 11.07), ("deeplabv3plus_wrn38", 137.11)])
+def test_the_papers_networks_have_the_released_keys_shapes_and_size(name: str, millions: float) -> None:
+    with torch.device("meta"):
+        model = build_model(name, classes=19)
+    found = [f"{key} {'x'.join(map(str, value.shape)) or 'scalar'}" for key, value in model.state_dict().items()]
+    assert found == (KEYS / f"{name}_hybrid_keys.txt").read_text().splitlines()
+    assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 2) == millions
 
 
 def test_the_lite_trunk_equals_the_published_network(tmp_path: Path) -> None:

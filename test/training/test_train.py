@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -15,8 +18,12 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training import evaluate, train
-from densehybrid_ros.training.recipe import read_recipe
+from densehybrid_ros.training.flow.config import FLOWS
+from densehybrid_ros.training.flow.dense_flow import DenseFlow
+from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
+from densehybrid_ros.training.recipe_file import read_recipe
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 RECIPES = Path(train.__file__).parent / "recipes"
 
 
@@ -74,10 +81,11 @@ def run(data: Path, recipe: Path, out: Path, *options: str) -> None:
     train.main([str(recipe), "--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "0", *options])
 
 
+@pytest.mark.parametrize("synthetic", [False, True])
 def test_an_interrupted_run_ends_with_the_same_weights(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, flow: Path, monkeypatch: pytest.MonkeyPatch, synthetic: bool
 ) -> None:
-    recipe = write_recipe(tmp_path)
+    recipe = write_recipe(tmp_path, **({"flow": {"weights": str(flow), "sides": [16, 32]}} if synthetic else {}))
     run(data, recipe, tmp_path / "whole")
 
     class Killed(Exception):
@@ -99,6 +107,88 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     cut, _ = load_weights(tmp_path / "cut" / "weights.safetensors")
     for first, second in zip(whole.state_dict().values(), cut.state_dict().values(), strict=True):
         torch.testing.assert_close(first, second, rtol=0, atol=0)
+    if synthetic:
+        flows = [load_flow(tmp_path / name / "flow.safetensors")[0].state_dict() for name in ("whole", "cut")]
+        assert all(torch.equal(flows[0][name], flows[1][name]) for name in flows[0])
+
+
+EXACT = {"steps": 3, "batch": 4, "freeze_batch_norm": True, "log_every": 1, "loss_stride": 1, "optimizer": "adam"}
+"""Batch norm over fewer crops is another network; everything else must not depend on how a batch is divided."""
+
+
+def assert_same_losses(first: Path, second: Path) -> None:
+    terms = ("loss", "closed_set", "dataset", "likelihood")
+    pairs = list(zip(losses(first), losses(second), strict=True))
+    assert len(pairs) == 4  # three steps and the validation
+    for one, other in pairs[:3]:
+        assert [one[term] for term in terms] == pytest.approx([other[term] for term in terms], rel=1e-4)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_parts_of_a_batch_add_up_to_the_whole(data: Path, tmp_path: Path, bounded: bool) -> None:
+    exact = {**EXACT, "loss": {"bounded": bounded}}
+    run(data, write_recipe(tmp_path, **exact), tmp_path / "whole")
+    run(data, write_recipe(tmp_path, **exact, accumulate=4), tmp_path / "parts")
+    assert_same_losses(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_two_processes_do_what_one_does_with_twice_the_batch(data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **EXACT)
+    run(data, recipe, tmp_path / "one")
+    command = [sys.executable, "-m", "densehybrid_ros.cli", "train", str(recipe), "--data", str(data), "--out"]
+    options = [str(tmp_path / "two"), "--device", "cpu", "--workers", "0", "--processes", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert_same_losses(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh flow, as pre-training would leave it."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("flow") / "flow.safetensors"
+    made = DenseFlow(FLOWS["small"]).train()
+    made.log_likelihood(torch.rand(4, 3, 32, 32))  # sets the activation norms
+    save_flow(path, made, "small")
+    return path
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_synthetic_negatives_are_trained_along(data: Path, tmp_path: Path, flow: Path, real: bool) -> None:
+    section = {"weights": str(flow), "sides": [16, 32], "learning_rate": 1e-3}
+    recipe = write_recipe(
+        tmp_path, steps=3, log_every=1, flow=section, **({} if real else {"pasting": {"inlier_probability": 0.0}})
+    )
+    run(data, recipe, tmp_path / "run")
+    steps = [record for record in losses(tmp_path / "run") if "loss" in record]
+    assert all(record["dataset"] > 0 and record["likelihood"] > 0 for record in steps)
+    assert all(record["flow_bits"] > 0 and 0 <= record["boundary"] < 0.7 for record in steps)
+    before, after = load_flow(flow)[0].state_dict(), load_flow(tmp_path / "run" / "flow.safetensors")[0].state_dict()
+    assert not torch.equal(before["blocks.0.units.0.parts.1.weight"], after["blocks.0.units.0.parts.1.weight"])
+
+
+def test_a_flow_step_in_every_other_step(data: Path, tmp_path: Path, flow: Path) -> None:
+    recipe = write_recipe(tmp_path, steps=4, log_every=1, flow={"weights": str(flow), "sides": [16, 32], "every": 2})
+    run(data, recipe, tmp_path / "run")
+    assert ["boundary" in record for record in losses(tmp_path / "run") if "loss" in record] == [True, False] * 2
+
+
+def test_epochs_are_turned_into_steps(data: Path, tmp_path: Path) -> None:
+    """Two pictures, batches of two: one step each."""
+    run(data, write_recipe(tmp_path, steps=0, epochs=3, log_every=1, validate_every=9), tmp_path / "run")
+    assert [record["step"] for record in losses(tmp_path / "run") if "loss" in record] == [1, 2, 3]
+
+
+def test_a_resumed_log_holds_every_step_once(data: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, steps=4, log_every=1)
+    run(data, recipe, tmp_path / "run")
+    log = tmp_path / "run" / "log.jsonl"
+    whole = [(record["step"], record.get("loss")) for record in losses(tmp_path / "run")]
+    log.write_text(log.read_text() + '{"step": 9, "loss": 1}\n{"step": 10, "lo')
+    run(data, recipe, tmp_path / "run")
+    assert [(record["step"], record.get("loss")) for record in losses(tmp_path / "run")] == whole
+    assert list((tmp_path / "run" / "events").glob("events.*"))
 
 
 def test_training_moves_the_weights_but_not_the_frozen_ones(data: Path, tmp_path: Path) -> None:
@@ -163,12 +253,22 @@ def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> N
     [
         ({"speed": 3}, "unknown key 'speed'"),
         ({"steps": "many"}, "steps must be of type int"),
-        ({"steps": 0}, "at least 1"),
+        ({"steps": 0}, "steps or epochs above 0"),
+        ({"steps": -3}, "steps or epochs above 0"),
+        ({"accumulate": 0}, "accumulate is 0"),
+        ({"accumulate": 4}, "no multiple of 1 processes x accumulate 4"),
+        ({"flow": {"style": "square"}}, "flow.style"),
+        ({"flow": {"sides": [4, 2]}}, "flow.sides"),
+        ({"flow": {"every": 0}}, "flow.every"),
+        ({"flow": {"weights": "nowhere.safetensors"}}, "pretrain-flow"),
+        ({"flow": {"weights": "x"}, "open_set": False}, "without open_set"),
+        ({"optimizer": "sgd"}, "choose adamw or adam"),
         ({"crop": [10, 10]}, "crop"),
         ({"loss": {"bounded": 3}}, "bounded must be of type bool"),
         ({"train": [{"name": "camvid"}]}, "root"),
         ({"train": []}, "no data set"),
-        ({"precision": "fp8"}, "fp32 or bf16"),
+        ({"precision": "fp8"}, "choose fp32, bf16, fp16"),
+        ({"precision": "fp16"}, "fp16 needs a GPU"),
         ({"rare_classes": ["dragon"]}, "class 'dragon' is unknown"),
         ({"train": [{"name": "kitti", "root": "camvid"}]}, "data set 'kitti' is unknown"),
         ({"train": [{"name": "camvid", "root": "nowhere"}]}, "nowhere"),
@@ -181,4 +281,5 @@ def test_a_wrong_recipe_fails_before_the_first_step(data: Path, tmp_path: Path, 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_recipes_that_we_ship_are_valid(path: Path) -> None:
-    assert read_recipe(path).steps > 0
+    recipe = read_recipe(path)
+    assert recipe.steps > 0 or recipe.epochs > 0

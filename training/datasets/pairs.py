@@ -50,10 +50,10 @@ class LabelledSet:
             SetupError: unreadable file, or sizes that differ.
         """
         image_path, label_path = self.pairs[index]
-        image, labels = read_rgb(image_path), self.table[read_labels(label_path)]
+        image, labels = read_rgb(image_path), cv2.LUT(read_labels(label_path), self.table)
         if image.shape[:2] != labels.shape:
             raise SetupError(f"{image_path} is {image.shape[:2]}, but its labels {label_path} are {labels.shape}")
-        return image, labels
+        return image, labels.astype(np.uint8, copy=False)
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
