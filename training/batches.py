@@ -95,8 +95,8 @@ class Batches(Dataset[Batch]):
     def _crop(
         self, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        # scales are relative to a picture of CamVid's height, so that sets of other sizes mix
-        relative = 360 / truth.shape[0]
+        height = truth.shape[0]
+        relative = (self.recipe.reference_height or height) / height
         low, high = self.recipe.scale
         size = (self.recipe.crop[0], self.recipe.crop[1])
         return jittered_crop(image, truth, size, (low * relative, high * relative), rng, self.rare)
@@ -112,7 +112,7 @@ class Batches(Dataset[Batch]):
     def _with_negatives(self, sample: Sample, negatives: NegativeSet, rng: np.random.Generator) -> Sample:
         pasting = self.recipe.pasting
         if pasting.style == "released":
-            return paste_as_released(sample, released_patch(negatives, rng), rng)
+            return paste_as_released(sample, released_patch(negatives, rng, pasting.patch), rng)
         for _ in range(int(rng.integers(1, pasting.max_negatives + 1))):
             make = made_cutout if rng.random() < pasting.made_share else natural_cutout
             placement = random_placement(sample, self.ground, rng)

@@ -65,8 +65,10 @@ def validate_and_keep(recipe: Recipe, state: RunState, source: LabelledSet, out:
 
 
 def figures_of(result: Evaluation) -> dict[str, Any]:
-    """A compact record in percent: {"miou", score: [ap, fpr95], parts}."""
-    record: dict[str, Any] = {"miou": round(100 * result.mean_iou, 2)}
+    """A compact record in percent: {"miou" where there are classes, score: [ap, fpr95], parts}."""
+    record: dict[str, Any] = {}
+    if not math.isnan(result.mean_iou):
+        record["miou"] = round(100 * result.mean_iou, 2)
     for name, ranking in result.rankings.items():
         record[name] = [round(100 * ranking.ap, 2), round(100 * ranking.fpr95, 2)]
     record["parts"] = {name: round(value, 2) for name, value in result.score_parts.items()}

@@ -112,22 +112,22 @@ def inlier_cutout(
     return cut_out(image, mask, labels)
 
 
-def released_patch(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
-    """The hard-edged negative of the authors' released code: short side 384, jitter 0.5–2, crop 192.
+def released_patch(negatives: NegativeSet, rng: np.random.Generator, side: int = 192) -> CutOut:
+    """The hard-edged negative of the authors' released code: short side 384, jitter 0.5–2, crop `side`.
 
     Its mask is, with p = 0.5, a rectangle with sides from range(16, min(H, W), 8), else the pixels of two ids.
     """
     image, segments = negatives.random_picture(rng)
     scale = 384 / min(segments.shape) * rng.uniform(0.5, 2)
-    size = (max(192, round(segments.shape[1] * scale)), max(192, round(segments.shape[0] * scale)))
+    size = (max(side, round(segments.shape[1] * scale)), max(side, round(segments.shape[0] * scale)))
     image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
     segments = cv2.resize(segments, size, interpolation=cv2.INTER_NEAREST)
-    top, left = (int(rng.integers(0, extent - 192 + 1)) for extent in segments.shape)
-    image, segments = image[top : top + 192, left : left + 192], segments[top : top + 192, left : left + 192]
-    mask = np.zeros((192, 192), np.float32)
+    top, left = (int(rng.integers(0, extent - side + 1)) for extent in segments.shape)
+    image, segments = image[top : top + side, left : left + side], segments[top : top + side, left : left + side]
+    mask = np.zeros((side, side), np.float32)
     if rng.random() < 0.5:
-        height, width = (int(rng.choice(np.arange(16, 192, 8))) for _ in range(2))
-        row, column = int(rng.integers(0, 192 - height + 1)), int(rng.integers(0, 192 - width + 1))
+        height, width = (int(rng.choice(np.arange(16, side, 8))) for _ in range(2))
+        row, column = int(rng.integers(0, side - height + 1)), int(rng.integers(0, side - width + 1))
         mask[row : row + height, column : column + width] = 1
     else:
         ids = present_ids(segments)

@@ -27,6 +27,8 @@ class Pasting:
     split: str = "training"
     style: str = "natural"
     """natural, or released: hard edges, one patch per crop."""
+    patch: int = 192
+    """px; side of the released style's patches (384 with LDN)."""
     negative_probability: float = 0.85
     """A crop holds negatives at all."""
     made_share: float = 0.3
@@ -84,6 +86,8 @@ class Recipe:
     crop: list[int] = field(default_factory=lambda: [256, 320])
     """Height and width, px."""
     scale: list[float] = field(default_factory=lambda: [0.75, 2.5])
+    reference_height: int = 360
+    """px; scales are relative to pictures of this height, so that sets of other sizes mix; 0 = to their own size."""
     rare_classes: list[str] = field(default_factory=list)
     """Half of the crops are centred on one of these."""
     ground_classes: list[str] = field(default_factory=list)

@@ -105,6 +105,7 @@ def _check(recipe: Recipe, path: Path) -> None:
         (recipe.accumulate < 1, f"accumulate is {recipe.accumulate}; give at least 1"),
         (recipe.optimizer not in OPTIMIZERS, f"optimizer is '{recipe.optimizer}'; choose {' or '.join(OPTIMIZERS)}"),
         (min(recipe.log_every, recipe.validate_every, recipe.checkpoint_every) < 1, "an ..._every is below 1"),
+        (recipe.reference_height < 0, f"reference_height is {recipe.reference_height}; give 0 or more"),
         (recipe.batch < 2, f"batch is {recipe.batch}; batch norm needs at least 2"),
         (len(recipe.crop) != 2 or min(recipe.crop) < 64, f"crop is {recipe.crop}; give [height, width], each >= 64"),
         (len(recipe.scale) != 2 or not 0 < recipe.scale[0] <= recipe.scale[1], f"scale is {recipe.scale}"),
@@ -116,6 +117,7 @@ def _check(recipe: Recipe, path: Path) -> None:
         ),
         (recipe.flow.every < 1, f"flow.every is {recipe.flow.every}; give at least 1"),
         (bool(recipe.flow.weights) and not recipe.open_set, "flow.weights are of no use without open_set: true"),
+        (recipe.pasting.patch < 32, f"pasting.patch is {recipe.pasting.patch}; give at least 32"),
         (recipe.pasting.style not in ("natural", "released"), f"pasting.style is '{recipe.pasting.style}'"),
         (any(source.weight <= 0 for source in recipe.train), "a train set has a weight that is not above 0"),
     ]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.metrics import ConfusionMatrix, OperatingPoints, Ranking, RankingPool
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 
 
@@ -23,6 +25,7 @@ class Evaluation:
     """By score; empty where the set holds no anomalies."""
     points: dict[str, OperatingPoints]
     mean_iou: float
+    """nan where the set tells no classes."""
     class_iou: dict[str, float]
     score_parts: dict[str, float]
     """Mean of ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score."""
@@ -35,13 +38,25 @@ def evaluate(
     stride: int = 1,
     progress: bool = True,
 ) -> Evaluation:
-    """Runs the network over every `stride`-th picture at the size of its labels."""
+    """Runs the network over every `stride`-th picture at the size of its labels.
+
+    Raises:
+        SetupError: the set has classes, and others than the weights.
+    """
+    binary = dataset.classes == BINARY_CLASSES
+    if not binary and dataset.classes != segmenter.info.classes:
+        raise SetupError(
+            f"the weights know {len(segmenter.info.classes)} classes ({', '.join(segmenter.info.classes)}), but "
+            f"{dataset.name} has {len(dataset.classes)}; give weights trained for its taxonomy"
+        )
     pools = {name: RankingPool(segmenter.classes) for name in scores}
     confusion = ConfusionMatrix(segmenter.classes)
     parts: dict[str, list[float]] = {}
     indices: Iterable[int] = range(0, len(dataset), stride)
     for index in tqdm(indices, desc=f"evaluate {dataset.name}", unit="picture", disable=not progress, leave=False):
         image, truth = dataset.read(index)
+        if binary:
+            truth = np.where(truth == len(BINARY_CLASSES), np.uint8(segmenter.classes), truth)
         logits, dataset_logits = (upsample(part, truth.shape) for part in segmenter.logits(image))
         confusion.add(logits.argmax(1)[0].byte().cpu().numpy(), truth)
         for name, pool in pools.items():
@@ -55,8 +70,8 @@ def evaluate(
     return Evaluation(
         rankings={name: pools[name].result() for name in points},
         points=points,
-        mean_iou=confusion.mean_iou(),
-        class_iou=dict(zip(segmenter.info.classes, confusion.iou().tolist(), strict=True)),
+        mean_iou=float("nan") if binary else confusion.mean_iou(),
+        class_iou={} if binary else dict(zip(segmenter.info.classes, confusion.iou().tolist(), strict=True)),
         score_parts={name: float(np.mean(values)) for name, values in parts.items()},
     )
 

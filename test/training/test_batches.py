@@ -105,6 +105,17 @@ def test_a_cache_that_cannot_be_written_is_named(root: Path, tmp_path: Path) -> 
         CachedSet(labelled_set("camvid", root, "train"), tmp_path / "file").read(0)
 
 
+@pytest.mark.parametrize(("reference", "expected"), [(0, 1.0), (120, 1.0), (240, 2.0)])
+def test_scales_are_relative_to_the_reference_height(root: Path, reference: int, expected: float) -> None:
+    """Of pictures 120 px high; what a crop of 64x96 shows of a row of 160 px tells its scale."""
+    batches = Batches(recipe(root, reference_height=reference, scale=[1.0, 1.0], photometric=0.0))
+    truth = np.tile(np.arange(160, dtype=np.uint8) % 250, (120, 1))
+    image = np.repeat(truth[..., None], 3, 2)
+    _, cropped = batches._crop(image, truth, np.random.default_rng(1))
+    shown = int(cropped.max()) - int(cropped.min())
+    assert shown == pytest.approx(96 / expected, rel=0.15)
+
+
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("seed", range(4))
 def test_picture_and_labels_of_a_window_lie_where_they_were(scale: float, seed: int) -> None:

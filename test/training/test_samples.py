@@ -142,11 +142,12 @@ def test_pasting_at_or_beyond_the_border_is_harmless(bottom: float, centre: floa
     assert pasted.image.shape == image.shape
 
 
-def test_the_released_pasting_has_hard_edges_and_unchanged_pixels(data: Path) -> None:
-    image, truth = np.full((256, 256, 3), 120, np.uint8), np.full((256, 256), 3, np.uint8)
+@pytest.mark.parametrize("side", [192, 384])
+def test_the_released_pasting_has_hard_edges_and_unchanged_pixels(data: Path, side: int) -> None:
+    image, truth = np.full((512, 512, 3), 120, np.uint8), np.full((512, 512), 3, np.uint8)
     rng = np.random.default_rng(1)
-    patch = released_patch(NegativeSet(data / "negatives"), rng)
-    assert patch.alpha.shape == (192, 192)
+    patch = released_patch(NegativeSet(data / "negatives"), rng, side)
+    assert patch.alpha.shape == (side, side)
     pasted = paste_as_released(sample_from_truth(image, truth, 11), patch, rng)
     outlier = pasted.dataset_labels == 1
     assert outlier.sum() == (patch.alpha > 0.5).sum()

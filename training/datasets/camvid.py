@@ -24,12 +24,13 @@ PALETTE = [
 VOID_ID, ANOMALY_ID = 11, 12
 UNKNOWN = len(CLASSES)
 TABLE = label_table({**{index: index for index in range(len(CLASSES))}, ANOMALY_ID: UNKNOWN})
+IDS = frozenset(range(ANOMALY_ID + 1))
 
 
 def camvid(root: Path, split: str, name: str = "camvid") -> LabelledSet:
     """`images/{split}/*.jpg|png` with `labels/{split}/*.png`."""
     pairs = pair_files(root / "images" / split, root / "labels" / split)
-    return LabelledSet(f"{name}/{split}", pairs, TABLE, CLASSES, PALETTE)
+    return LabelledSet(f"{name}/{split}", pairs, TABLE, CLASSES, PALETTE, IDS)
 
 
 def roadworld(root: Path, split: str) -> LabelledSet:
@@ -39,4 +40,4 @@ def roadworld(root: Path, split: str) -> LabelledSet:
 
 def camvid_ood(root: Path, split: str = "") -> LabelledSet:
     """`images/*.jpg` with `labels/*.png`; anomalies have id 12."""
-    return LabelledSet("camvid-ood", pair_files(root / "images", root / "labels"), TABLE, CLASSES, PALETTE)
+    return LabelledSet("camvid-ood", pair_files(root / "images", root / "labels"), TABLE, CLASSES, PALETTE, IDS)

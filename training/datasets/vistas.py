@@ -1,0 +1,81 @@
+"""Mapillary Vistas v1.2 in the 19 classes of Cityscapes; config.json says which id is which label."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table, pair_files
+from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19
+
+SOURCES: dict[str, tuple[str, ...]] = {
+    "road": (
+        "construction--flat--bike-lane",
+        "construction--flat--crosswalk-plain",
+        "construction--flat--parking",
+        "construction--flat--rail-track",
+        "construction--flat--road",
+        "construction--flat--service-lane",
+        "marking--general",
+        "marking--crosswalk-zebra",
+    ),
+    "sidewalk": (
+        "construction--barrier--curb",
+        "construction--flat--curb-cut",
+        "construction--flat--pedestrian-area",
+        "construction--flat--sidewalk",
+    ),
+    "building": (
+        "construction--structure--bridge",
+        "construction--structure--building",
+        "construction--structure--tunnel",
+    ),
+    "wall": ("construction--barrier--wall",),
+    "fence": ("construction--barrier--fence", "construction--barrier--guard-rail"),
+    "pole": ("object--support--pole", "object--support--utility-pole"),
+    "traffic light": ("object--traffic-light",),
+    "traffic sign": ("object--support--traffic-sign-frame", "object--traffic-sign--front"),
+    "vegetation": ("nature--vegetation",),
+    "terrain": ("nature--sand", "nature--snow", "nature--terrain"),
+    "sky": ("nature--sky",),
+    "person": ("human--person",),
+    "rider": ("human--rider--bicyclist", "human--rider--motorcyclist", "human--rider--other-rider"),
+    "car": ("object--vehicle--car",),
+    "truck": ("object--vehicle--truck",),
+    "bus": ("object--vehicle--bus",),
+    "train": ("object--vehicle--on-rails",),
+    "motorcycle": ("object--vehicle--motorcycle",),
+    "bicycle": ("object--vehicle--bicycle",),
+}
+"""Class → labels of Vistas; all others are ignored."""
+
+
+def vistas(root: Path, split: str) -> LabelledSet:
+    """`{split}/images/*.jpg` with `{split}/labels/*.png`; splits training and validation."""
+    names = label_names(root / "config.json")
+    class_of = {source: index for index, sources in enumerate(SOURCES.values()) for source in sources}
+    table = label_table({index: class_of[name] for index, name in enumerate(names) if name in class_of})
+    pairs = pair_files(root / split / "images", root / split / "labels")
+    taxonomy = CITYSCAPES_19
+    return LabelledSet(
+        f"vistas/{split}", pairs, table, taxonomy.classes, taxonomy.palette, frozenset([*range(len(names)), 255])
+    )
+
+
+def label_names(path: Path) -> list[str]:
+    """The labels in the order of their ids.
+
+    Raises:
+        SetupError: the file is missing, malformed, or lacks a label that stands for a class.
+    """
+    try:
+        names = [str(label["name"]) for label in json.loads(path.read_text())["labels"]]
+    except FileNotFoundError as error:
+        raise SetupError(f"{path} does not exist; it comes with Vistas v1.2 and says what the ids mean") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SetupError(f"{path} is not the config.json of Vistas v1.2 ({error}); copy it anew") from error
+    missing = [source for sources in SOURCES.values() for source in sources if source not in names]
+    if missing:
+        raise SetupError(f"{path} lacks {len(missing)} labels of Vistas v1.2; the first is {missing[0]}")
+    return names
