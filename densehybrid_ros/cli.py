@@ -13,6 +13,7 @@ COMMANDS = {
     "train": (f"{TRAINING}.train", "train or fine-tune a network by a recipe"),
     "pretrain_flow": (f"{TRAINING}.pretrain_flow", "teach a normalizing flow what a data set looks like"),
     "evaluate": (f"{TRAINING}.evaluate", "AP, FPR95, AUROC of every score and the mean IoU on a data set"),
+    "export_onnx": (f"{TRAINING}.export_onnx", "write a network for other engines, checked in onnxruntime"),
     "import_weights": (f"{TRAINING}.import_weights", "turn published checkpoints into weights files"),
     "export": (f"{TRAINING}.export", "calibrate thresholds and write a weights file for the node"),
     "render_roadworld": (f"{TRAINING}.render_roadworld", "write Roadworld frames in the CamVid or LostAndFound layout"),
