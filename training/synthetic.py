@@ -36,16 +36,16 @@ def with_synthetic_negatives(
         mixed = paste_samples(flow, images, labels, dataset_labels, pasting, generator)
     if not trains:
         return mixed, None
-    with engine.autocast():
-        loss = flow_step(
-            flow,
-            optimizer,
-            state.model,
-            mixed,
-            settings.boundary,
-            lambda gradient: averaged(engine, gradient),
-            generator,
-        )
+    loss = flow_step(
+        flow,
+        optimizer,
+        state.model,
+        mixed,
+        settings.boundary,
+        lambda gradient: averaged(engine, gradient),
+        generator,
+        engine.autocast,
+    )
     return mixed, loss
 
 

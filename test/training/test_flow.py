@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,6 +218,30 @@ def test_the_boundary_gradient_reaches_the_first_layer_and_leaves_the_segmenter_
     assert all(torch.equal(before[name], value) for name, value in segmenter.state_dict().items())
     assert all((parameter.grad == 1).all() for parameter in segmenter.parameters())
     assert segmenter.training
+
+
+def test_the_flow_works_in_full_precision_where_the_segmenter_does_not() -> None:
+    flow, segmenter = disturbed(DenseFlow(TINY), 0.05), TwoHeads().eval()
+    mixed = paste_samples(flow, *batch(), SamplePasting((32, 32)), seeded())
+    found: list[torch.dtype] = []
+    genuine = flow.log_likelihood
+
+    def watched(*given: Any) -> Tensor:
+        bits = genuine(*given)
+        found.append(flow.blocks[0].units[0].parts[2](mixed.replaced.repeat(1, 4, 1, 1))[0].dtype)  # type: ignore[index, union-attr, operator]
+        return bits
+
+    flow.log_likelihood = watched  # type: ignore[method-assign]
+    segmenter.classes.register_forward_hook(lambda module, inputs, output: found.append(output.dtype))
+    flow_step(
+        flow,
+        torch.optim.Adamax(flow.parameters()),
+        segmenter,
+        mixed,
+        0.03,
+        precision=lambda: torch.autocast("cpu", torch.bfloat16),
+    )
+    assert found == [torch.bfloat16, torch.float32]
 
 
 def test_the_boundary_term_alone_makes_the_segmenter_undecided() -> None:

@@ -7,6 +7,7 @@ segmenter's own step with `MixedBatch.detached`, which leads no gradient into th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -107,17 +108,20 @@ def flow_step(
     weight: float,
     share: Callable[[Tensor], Tensor] = lambda gradient: gradient,
     generator: torch.Generator | None = None,
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> FlowLoss:
     """One step of L_mle + weight·L_jsd on the flow alone: the segmenter's weights, gradients and statistics stay.
 
     Args:
         segmenter: images in [0, 1] → logits (B, K, h, w) and dataset logits.
         share: averages a gradient over all processes.
+        precision: that of the segmenter; the flow itself works in that of its weights.
     """
     training = segmenter.training
     segmenter.eval()  # batch norm must neither use nor learn the statistics of a batch with samples in it
     try:
-        logits, _ = segmenter(mixed.images)
+        with precision():
+            logits, _ = segmenter(mixed.images)
     finally:
         segmenter.train(training)
     size = (mixed.images.shape[2], mixed.images.shape[3])
