@@ -189,6 +189,17 @@ def test_samples_are_pasted_where_the_labels_say(style: str) -> None:
     assert not mixed.detached.requires_grad
 
 
+def test_natural_samples_take_on_some_of_the_light_of_their_place() -> None:
+    flow = disturbed(DenseFlow(FLOWS["small"]), 0.01)
+    means = []
+    for brightness in (0.1, 0.9):
+        images, labels, dataset_labels = batch()
+        dark = torch.full_like(images, brightness)
+        mixed = paste_samples(flow, dark, labels, dataset_labels, SamplePasting((32, 32)), seeded(3))
+        means.append(mixed.detached.movedim(1, -1)[mixed.generated].mean().item())
+    assert means[0] < means[1] - 0.1
+
+
 def test_a_picture_smaller_than_the_largest_side_gets_a_smaller_sample() -> None:
     flow = DenseFlow(FLOWS["small"])
     for seed in range(5):

@@ -56,7 +56,7 @@ class SamplePasting:
     probability: float = 1.0
     """Of a picture to get one."""
     style: str = "natural"
-    """natural: a soft-edged blob; released: the whole square, hard-edged."""
+    """natural: a soft-edged blob in the light of its place; released: the whole square, hard-edged."""
 
 
 def paste_samples(
@@ -90,6 +90,9 @@ def paste_samples(
     for sample, alpha, index, top, left in zip(samples, alphas, indices, tops, lefts, strict=True):
         window = (..., slice(top, top + side), slice(left, left + side))
         replaced.append(images[index][window])
+        if pasting.style == "natural":
+            share = 0.75 * torch.rand((), generator=generator, device=device)
+            sample = _towards_place(sample, replaced[-1], share)
         padding = (left, width - left - side, top, height - top - side)
         weight = F.pad(alpha, padding)
         mixed[index] = images[index] * (1 - weight) + F.pad(sample * alpha, padding)
@@ -144,6 +147,18 @@ def _draw_side(sides: tuple[int, int], largest: int, stride: int, generator: tor
     """A multiple of the stride between the two, as far as the picture allows."""
     low, high = -(-sides[0] // stride), max(min(sides[1], largest) // stride, -(-sides[0] // stride))
     return stride * int(torch.randint(low, high + 1, (1,), generator=generator, device=generator.device))
+
+
+def _towards_place(sample: Tensor, place: Tensor, share: Tensor) -> Tensor:
+    """Mean and deviation of a sample moved part of the way to those of what it covers, per channel, as real ones are.
+
+    Gradients go through the sample's pixels alone, not through its statistics.
+    """
+    own_deviation, own_mean = torch.std_mean(sample.detach(), (1, 2), keepdim=True)
+    place_deviation, place_mean = torch.std_mean(place, (1, 2), keepdim=True)
+    ratio = ((place_deviation + 0.02) / (own_deviation + 0.02)) ** (share / 2)
+    mean = own_mean + share * (place_mean - own_mean)
+    return ((sample - own_mean) * ratio.clamp(0.4, 2) + mean).clamp(0, 1)
 
 
 def _alphas(count: int, side: int, style: str, generator: torch.Generator, device: torch.device) -> Tensor:
