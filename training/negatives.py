@@ -18,6 +18,9 @@ MIN_AREA = 300
 LARGEST_WINDOW = 512
 """px; of larger pictures only a window is looked at for a segment."""
 
+KEPT = 256
+"""Pictures that each process keeps decoded."""
+
 
 @dataclass(frozen=True)
 class CutOut:
@@ -39,8 +42,10 @@ class NegativeSet:
         self._cache: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """RGB and segment ids, both decoded once: the sets in use here are small."""
+        """RGB and segment ids; the last ones are kept decoded, which small sets are whole."""
         if index not in self._cache:
+            while len(self._cache) >= KEPT:
+                self._cache.pop(next(iter(self._cache)))
             image_path, label_path = self.pairs[index]
             image, segments = read_rgb(image_path), read_labels(label_path)
             if image.shape[:2] != segments.shape:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from densehybrid_ros.training.engine import averaged, step_seed
 from densehybrid_ros.training.flow.boundary import FlowLoss
-from densehybrid_ros.training.flow.joint import MixedBatch, SamplePasting, flow_step, paste_samples
+from densehybrid_ros.training.flow.joint import flow_step
+from densehybrid_ros.training.flow.sample_pasting import MixedBatch, SamplePasting, paste_samples
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.run_state import RunState
 

@@ -19,7 +19,8 @@ from densehybrid_ros.training.flow.boundary import boundary_loss, jensen_shannon
 from densehybrid_ros.training.flow.config import FLOWS, FlowConfig, flow_config
 from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension, normal_log_density
 from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
-from densehybrid_ros.training.flow.joint import SamplePasting, flow_step, paste_samples
+from densehybrid_ros.training.flow.joint import flow_step
+from densehybrid_ros.training.flow.sample_pasting import SamplePasting, paste_samples
 from densehybrid_ros.training.flow.steps import ActivationNorm, AffineCoupling, InvertibleConvolution
 
 TINY = FlowConfig(units=(2, 1), steps=(1, 2), growth=2, hidden=4, depth=1, layer_growth=4, landmarks=3)

@@ -1,0 +1,105 @@
+"""Samples of the flow pasted into pictures as negatives: where they go, and what the flow is then trained with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.training.flow.dense_flow import DenseFlow
+from densehybrid_ros.training.flow.sample_appearance import alpha_masks, magnified_size, recoloured, towards_place
+from densehybrid_ros.training.losses import OUTLIER
+
+SOLID, CLEAR = 0.75, 0.25
+"""Alpha from which a pixel is a sample's, and up to which it is the picture's; between the two it has no label."""
+
+
+@dataclass(frozen=True)
+class MixedBatch:
+    """Pictures with samples of the flow in them."""
+
+    images: Tensor
+    """(B, 3, H, W) in [0, 1], with gradients into the flow."""
+    labels: Tensor
+    """(B, H, W), 255 on samples."""
+    dataset_labels: Tensor
+    """(B, H, W), 1 on samples."""
+    replaced: Tensor
+    """(n, 3, h, w) in [0, 1]: what the samples took the place of, at the resolution at which they were sampled."""
+    generated: Tensor
+    """(B, H, W) bool: pixels of samples."""
+
+    @property
+    def detached(self) -> Tensor:
+        """The images for the segmenter's own step."""
+        return self.images.detach()
+
+
+@dataclass(frozen=True)
+class SamplePasting:
+    """How samples get into pictures."""
+
+    sides: tuple[int, int] = (16, 216)
+    """px; smallest and largest side, one per batch, in steps of 8."""
+    probability: float = 1.0
+    """Of a picture to get one."""
+    style: str = "natural"
+    """natural: a soft-edged blob, sampled at that or a lower resolution, in the light of its place; released: the whole
+    square, hard-edged."""
+
+
+def paste_samples(
+    flow: DenseFlow,
+    images: Tensor,
+    labels: Tensor,
+    dataset_labels: Tensor,
+    pasting: SamplePasting,
+    generator: torch.Generator,
+) -> MixedBatch:
+    """Pastes one sample into each picture that is drawn; at least one picture gets one.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        labels, dataset_labels: (B, H, W).
+        generator: on the images' device; all that is random comes from it.
+    """
+    device = images.device
+    height, width = images.shape[2:]
+    side = _draw_side(pasting.sides, min(height, width), flow.config.stride, generator)
+    chosen = torch.rand(len(images), generator=generator, device=device) < pasting.probability
+    chosen[int(torch.randint(len(images), (1,), generator=generator, device=device))] = True
+    indices = chosen.nonzero()[:, 0].tolist()
+    tops = torch.randint(height - side + 1, (len(indices),), generator=generator, device=device).tolist()
+    lefts = torch.randint(width - side + 1, (len(indices),), generator=generator, device=device).tolist()
+    natural = pasting.style == "natural"
+    size = magnified_size(side, flow.config.stride, generator) if natural else (side, side)
+    samples = flow.sample(len(indices), size, generator)
+    if natural:
+        samples = F.interpolate(samples, (side, side), mode="bilinear", align_corners=False)
+    alphas = alpha_masks(len(indices), side, pasting.style, generator, device)
+    mixed, replaced = list(images.unbind()), []
+    labels, dataset_labels = labels.clone(), dataset_labels.clone()
+    generated = torch.zeros_like(labels, dtype=torch.bool)
+    for sample, alpha, index, top, left in zip(samples, alphas, indices, tops, lefts, strict=True):
+        window = (..., slice(top, top + side), slice(left, left + side))
+        replaced.append(images[index][window])
+        if natural:
+            sample = towards_place(recoloured(sample, generator), replaced[-1], generator)
+        padding = (left, width - left - side, top, height - top - side)
+        weight = F.pad(alpha, padding)
+        mixed[index] = images[index] * (1 - weight) + F.pad(sample * alpha, padding)
+        labels[index][weight > CLEAR] = IGNORE
+        dataset_labels[index][weight > CLEAR] = IGNORE
+        dataset_labels[index][weight >= SOLID] = OUTLIER
+        generated[index] = weight >= SOLID
+    crops = F.interpolate(torch.stack(replaced), size, mode="bilinear", align_corners=False, antialias=True)
+    return MixedBatch(torch.stack(mixed), labels, dataset_labels, crops, generated)
+
+
+def _draw_side(sides: tuple[int, int], largest: int, stride: int, generator: torch.Generator) -> int:
+    """A multiple of the stride between the two, as far as the picture allows."""
+    low, high = -(-sides[0] // stride), max(min(sides[1], largest) // stride, -(-sides[0] // stride))
+    return stride * int(torch.randint(low, high + 1, (1,), generator=generator, device=generator.device))
