@@ -9,8 +9,9 @@ import numpy as np
 from tqdm import tqdm
 
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.core.metrics import ConfusionMatrix, OperatingPoints, Ranking, RankingPool
+from densehybrid_ros.core.metrics import ConfusionMatrix, OperatingPoints, Ranking
 from densehybrid_ros.core.postprocess import upsample
+from densehybrid_ros.core.ranking_pool import RankingPool
 from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES

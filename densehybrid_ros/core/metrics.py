@@ -1,4 +1,4 @@
-"""Pooled-pixel metrics: average precision, AUROC, FPR at 95 % TPR, and the confusion matrix with mean IoU.
+"""Metrics: average precision, AUROC, FPR at 95 % TPR, and the confusion matrix with mean IoU.
 
 Ground truth is an open-set label map: 0..K−1 inlier, K unknown, 255 ignored.
 """
@@ -10,8 +10,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from densehybrid_ros.core.postprocess import IGNORE
 
 FprConvention = Literal["at_least", "strict", "nearest"]
 
@@ -91,33 +89,9 @@ def fpr_at_tpr(points: OperatingPoints, tpr: float = 0.95, convention: FprConven
     return float(points.false_positive_rate[min(index, len(rates) - 1)])
 
 
-class RankingPool:
-    """Collects pixels of many images and ranks them together."""
-
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
-        self._scores: list[NDArray[np.float32]] = []
-        self._anomalous: list[NDArray[np.bool_]] = []
-
-    def add(self, score: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
-        """Adds one image: score (H, W) and open-set ground truth (H, W)."""
-        labelled = truth != IGNORE
-        self._scores.append(score[labelled])
-        self._anomalous.append(truth[labelled] == self.classes)
-
-    def has_both_kinds(self) -> bool:
-        """Whether anomalous and inlier pixels were added, so that a ranking is defined."""
-        return any(mask.any() for mask in self._anomalous) and not all(mask.all() for mask in self._anomalous)
-
-    def points(self) -> OperatingPoints:
-        """Operating points over all pixels so far; ValueError where one of the kinds is absent."""
-        if not self._scores:
-            raise ValueError("no image was added")
-        return operating_points(np.concatenate(self._scores), np.concatenate(self._anomalous))
-
-    def result(self) -> Ranking:
-        points = self.points()
-        return Ranking(average_precision(points), area_under_roc(points), fpr_at_tpr(points))
+def ranking_of(points: OperatingPoints) -> Ranking:
+    """AP, AUROC, and FPR95 by the convention "at_least"."""
+    return Ranking(average_precision(points), area_under_roc(points), fpr_at_tpr(points))
 
 
 class ConfusionMatrix:

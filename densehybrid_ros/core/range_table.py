@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.metrics import Ranking, area_under_roc, average_precision, fpr_at_tpr
+from densehybrid_ros.core.metrics import Ranking, ranking_of
 from densehybrid_ros.core.postprocess import IGNORE
 from densehybrid_ros.core.score_histogram import ScoreHistogram, histogram_points
 
@@ -85,7 +85,7 @@ class RangeTable:
         ranking = None
         if inliers.any() and anomalous.any():
             points = histogram_points(inliers, anomalous)
-            ranking = Ranking(average_precision(points), area_under_roc(points), fpr_at_tpr(points))
+            ranking = ranking_of(points)
         return RangeRow(low, high, int(inliers.sum()), int(anomalous.sum()), ranking)
 
 

@@ -22,7 +22,8 @@ from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert import array_from_image, rgb_from_image
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.core.metrics import ConfusionMatrix, RankingPool
+from densehybrid_ros.core.metrics import ConfusionMatrix
+from densehybrid_ros.core.ranking_pool import RankingPool
 from densehybrid_ros.nodes.running import run_node
 from densehybrid_ros.playback.summary import summarise
 

@@ -8,12 +8,12 @@ from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_s
 
 from densehybrid_ros.core.metrics import (
     ConfusionMatrix,
-    RankingPool,
     area_under_roc,
     average_precision,
     fpr_at_tpr,
     operating_points,
 )
+from densehybrid_ros.core.ranking_pool import RankingPool
 
 
 def scores_and_truth(seed: int, ties: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -69,6 +69,25 @@ def test_the_pool_leaves_out_ignored_pixels_and_pools_pictures() -> None:
     expected = average_precision_score(np.concatenate(kept_truth), np.concatenate(kept_scores))
     assert pool.has_both_kinds()
     assert pool.result().ap == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_pool_that_grows_large_goes_on_in_cells() -> None:
+    rng = np.random.default_rng(0)
+    small, large = RankingPool(1), RankingPool(1, exact_pixels=5000)
+    for number in range(6):
+        truth = rng.choice([0, 0, 0, 1, 255], (40, 50)).astype(np.uint8)
+        score = (rng.normal(-2, 3, truth.shape) + 4 * (truth == 1)).astype(np.float32)
+        for pool in (small, large):
+            pool.add(score, truth)
+            assert pool.has_both_kinds()
+        assert bool(large._scores) == (number < 3), "kept although it is large, or dropped although it is small"
+    exact, counted = small.result(), large.result()
+    assert exact != counted
+    assert counted.ap == pytest.approx(exact.ap, abs=1e-4)
+    assert counted.auroc == pytest.approx(exact.auroc, abs=1e-4)
+    assert counted.fpr95 == pytest.approx(exact.fpr95, abs=2e-3)
+    with pytest.raises(ValueError, match="finite"):
+        large.add(np.full((2, 2), np.inf, np.float32), np.zeros((2, 2), np.uint8))
 
 
 def test_mean_iou_equals_the_confusion_matrix_of_scikit_learn() -> None:

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.metrics import RankingPool
 from densehybrid_ros.core.range_table import RangeRow, RangeTable, range_of_disparity, table_dict, table_text
+from densehybrid_ros.core.ranking_pool import RankingPool
 from densehybrid_ros.core.score_histogram import cells_of, lowest_scores
 
 Frame = tuple[np.ndarray, np.ndarray, np.ndarray]

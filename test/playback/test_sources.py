@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.core.metrics import ConfusionMatrix, RankingPool
+from densehybrid_ros.core.metrics import ConfusionMatrix
+from densehybrid_ros.core.ranking_pool import RankingPool
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summarise, summary_table
 

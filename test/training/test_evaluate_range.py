@@ -12,7 +12,7 @@ import pytest
 
 from densehybrid_ros.cli import main
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.core.metrics import RankingPool
+from densehybrid_ros.core.ranking_pool import RankingPool
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
