@@ -1,16 +1,18 @@
-"""densehybrid evaluate PROTOCOL --root DIR: AP, FPR95 and AUROC of every score, and the mean IoU, in percent.
+"""densehybrid evaluate NAME --root DIR: AP, FPR95 and AUROC of every score, and the mean IoU, in percent.
 
-Protocols: `camvid-ood` and `camvid` (split val) take the folder of the data set. `roadworld` takes a folder written by
-`densehybrid render-roadworld`, split val, or renders its own frames where no --root is given. All pixels of all
-pictures are pooled; void is ignored. A set without anomalies gives no scores. `lostandfound` (split test) takes the
-folder that holds leftImg8bit and weights of any classes: it ranks obstacles above free road, with --by-range also in
-bins of 5 m from 5 to 50 m, and gives no mean IoU.
+NAME is any data set of docs/datasets.md, DIR its folder; the split is the one on which results are reported. All
+pixels of all pictures are pooled; void is ignored; `streethazards` is ranked picture by picture, and the mean is taken
+over those that hold anomalies. Sets with binary truth (Fishyscapes, SegmentMeIfYouCan, RoadAnomaly, LostAndFound) take
+weights of any classes and give no mean IoU; sets without anomalies give no scores. `roadworld` takes a folder written
+by `densehybrid render-roadworld`, or renders its own frames where no --root is given. `lostandfound` ranks obstacles
+above free road, with --by-range also in bins of 5 m from 5 to 50 m.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +20,21 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import BUNDLED
-from densehybrid_ros.training.datasets import labelled_set
+from densehybrid_ros.training.datasets import DATASETS, EVALUATION_SPLITS, labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 from densehybrid_ros.training.datasets.rendered import rendered_roadworld
 from densehybrid_ros.training.evaluate_range import evaluate_lostandfound, range_report, range_text, warn_of_gaps
 from densehybrid_ros.training.validate import Evaluation, evaluate
 
 LOST_AND_FOUND = "lostandfound"
-SPLITS = {"camvid-ood": "", "camvid": "val", "roadworld": "val", LOST_AND_FOUND: "test"}
+PER_IMAGE = "streethazards"
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="densehybrid evaluate", description=__doc__)
-    parser.add_argument("protocol", choices=SPLITS)
+    parser.add_argument("protocol", choices=DATASETS, metavar="NAME", help=", ".join(DATASETS))
     parser.add_argument("--root", type=Path, help="folder of the data set")
-    parser.add_argument("--split", help="of the data set; without it the one named above")
+    parser.add_argument("--split", help="of the data set; without it the one on which results are reported")
     parser.add_argument("--scores", default="all", help="names joined by commas, or all")
     parser.add_argument("--by-range", action="store_true", help="of lostandfound: also by distance")
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
@@ -53,7 +55,8 @@ def _figures(arguments: argparse.Namespace, scores: list[str]) -> tuple[dict[str
     """Report and table of a protocol with classes."""
     dataset = _dataset(arguments.protocol, arguments.root, arguments.split)
     segmenter = _segmenter(arguments)
-    report = report_of(arguments.protocol, _weights_name(arguments), evaluate(segmenter, dataset, scores))
+    result = evaluate(segmenter, dataset, scores, per_image=arguments.protocol == PER_IMAGE)
+    report = report_of(arguments.protocol, _weights_name(arguments), result)
     return report, table_of(report)
 
 
@@ -61,7 +64,7 @@ def _range_figures(arguments: argparse.Namespace, scores: list[str]) -> tuple[di
     """Report and table of LostAndFound, whose truth is binary: the weights may have any classes."""
     if arguments.root is None:
         raise _no_root(arguments.protocol)
-    split = arguments.split or SPLITS[LOST_AND_FOUND]
+    split = arguments.split or EVALUATION_SPLITS[LOST_AND_FOUND]
     result = evaluate_lostandfound(_segmenter(arguments), arguments.root, split, scores)
     warn_of_gaps(result, arguments.by_range)
     what = (_weights_name(arguments), split, arguments.by_range, result)
@@ -85,7 +88,8 @@ def _scores(text: str) -> list[str]:
 
 
 def report_of(protocol: str, weights: str, result: Evaluation) -> dict[str, Any]:
-    """The figures in percent, as written to --json."""
+    """The figures in percent, as written to --json; "miou" is None where the set tells no classes, a class's
+    "iou" where neither truth nor prediction holds it."""
     return {
         "protocol": protocol,
         "weights": weights,
@@ -97,15 +101,20 @@ def report_of(protocol: str, weights: str, result: Evaluation) -> dict[str, Any]
             }
             for name, ranking in result.rankings.items()
         },
-        "miou": round(100 * result.mean_iou, 2),
-        "iou": {name: round(100 * value, 2) for name, value in result.class_iou.items()},
+        "miou": _percent(result.mean_iou),
+        "iou": {name: _percent(value) for name, value in result.class_iou.items()},
         "score_parts": {name: round(value, 2) for name, value in result.score_parts.items()},
     }
 
 
+def _percent(value: float) -> float | None:
+    return None if math.isnan(value) else round(100 * value, 2)
+
+
 def table_of(report: dict[str, Any]) -> str:
     """The report as lines for a terminal."""
-    lines = [f"{report['protocol']}, weights {report['weights']}: mIoU {report['miou']:.2f} %"]
+    mean_iou = "" if report["miou"] is None else f": mIoU {report['miou']:.2f} %"
+    lines = [f"{report['protocol']}, weights {report['weights']}{mean_iou}"]
     if report["scores"]:
         lines.append(f"{'score':<18}{'AP %':>8}{'FPR95 %':>10}{'AUROC %':>10}")
     for name, figures in report["scores"].items():
@@ -115,7 +124,7 @@ def table_of(report: dict[str, Any]) -> str:
 
 def _dataset(protocol: str, root: Path | None, split: str | None) -> LabelledSource:
     if root is not None:
-        return labelled_set(protocol, root, split or SPLITS[protocol])
+        return labelled_set(protocol, root, EVALUATION_SPLITS.get(protocol, "") if split is None else split)
     if protocol == "roadworld":
         return rendered_roadworld()
     raise _no_root(protocol)

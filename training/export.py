@@ -81,7 +81,8 @@ def _figures(files: list[Path]) -> dict[str, float]:
     figures: dict[str, float] = {}
     for path in files:
         report = json.loads(path.read_text())
-        figures[f"{report['protocol']} mIoU"] = report["miou"]
+        if report["miou"] is not None:
+            figures[f"{report['protocol']} mIoU"] = report["miou"]
         for name, values in report["scores"].items():
             figures[f"{report['protocol']} {name} AP"] = values["ap"]
             figures[f"{report['protocol']} {name} FPR95"] = values["fpr95"]

@@ -31,6 +31,18 @@ DATASETS: dict[str, Callable[[Path, str], LabelledSet]] = {
     "roadanomaly": anomalies.roadanomaly,
 }
 
+EVALUATION_SPLITS = {
+    "camvid": "val",
+    "roadworld": "val",
+    "cityscapes": "val",
+    "cityscapes-void": "val",
+    "vistas": "validation",
+    "streethazards": "test",
+    "lostandfound": "test",
+    "smiyc-lostandfound-noknown": "test",
+}
+"""Of the sets that have splits."""
+
 
 def labelled_set(name: str, root: Path, split: str) -> LabelledSet:
     """The data set of that name below `root`.
