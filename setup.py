@@ -36,6 +36,7 @@ setup(
     extras_require={
         "bags": ["rosbags>=0.10"],
         "train": [
+            "torch>=2.6",
             "lightning-fabric>=2.5,<3",
             "tensorboardX>=2.6,<3",
             "pillow>=10",

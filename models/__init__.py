@@ -8,6 +8,7 @@ from torch import nn
 
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.models.deeplab_wide_resnet import DeepLabWideResNet
+from densehybrid_ros.models.installed import build_installed, installed_networks
 from densehybrid_ros.models.ladder_densenet import LadderDenseNet
 from densehybrid_ros.models.ladder_lite import LadderLite0
 
@@ -16,6 +17,7 @@ MODELS: dict[str, Callable[[int], nn.Module]] = {
     "ladder_lite0": LadderLite0,
     "deeplabv3plus_wrn38": DeepLabWideResNet,
 }
+"""Our own; other packages bring more, see `installed`."""
 
 
 def build_model(name: str, classes: int) -> nn.Module:
@@ -24,10 +26,14 @@ def build_model(name: str, classes: int) -> nn.Module:
     It returns `(logits, dataset_logits)` at the network's own stride: (B, K, h, w) and (B, 2, h, w).
 
     Raises:
-        SetupError: no such network, or K outside 2..254 (254 leaves room for "unknown" = K below 255 = ignore).
+        SetupError: no such network, here or in an installed package; or K outside 2..254 (254 leaves room for
+            "unknown" = K below 255 = ignore).
     """
-    if name not in MODELS:
-        raise SetupError(f"model '{name}' is unknown; choose one of {', '.join(MODELS)}")
     if not 2 <= classes <= 254:
         raise SetupError(f"a model with {classes} classes was asked for; 2 to 254 are possible")
-    return MODELS[name](classes)
+    if name in MODELS:
+        return MODELS[name](classes)
+    installed = installed_networks()
+    if name in installed:
+        return build_installed(installed[name], classes)
+    raise SetupError(f"model '{name}' is unknown; choose one of {', '.join([*MODELS, *installed])}")

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.models.hybrid_head import dataset_head
 
+SEGMENTER = "segmenter."
+"""Before the names of the tensors of the model that got the head."""
+
 
 class HybridSegmenter(nn.Module):
     """A segmenter of any make, as the training and the engine here want one.
@@ -43,11 +46,12 @@ class HybridSegmenter(nn.Module):
         """
         seen: list[tuple[Tensor, Tensor]] = []
 
-        def catch(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-            seen.append((inputs[0], output))
+        def catch(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Tensor) -> Tensor:
+            seen.append(([*inputs, *named.values()][0], output))
+            return output.clone()  # the model may go on to change its own in place
 
         # a hook of this call alone: nothing is kept between calls, and calls within calls do not meet
-        handle = self.segmenter.get_submodule(self.classifier).register_forward_hook(catch)
+        handle = self.segmenter.get_submodule(self.classifier).register_forward_hook(catch, with_kwargs=True)
         try:
             self.segmenter((images - self.mean) / self.deviation)  # type: ignore[operator]
         finally:
@@ -76,11 +80,12 @@ class HybridSegmenter(nn.Module):
     @property
     def stride(self) -> int:
         """Of the logits, as a picture of 256×256 shows it."""
-        training = self.training
+        modes = {module: module.training for module in self.modules()}
         parameter = next(self.parameters())
         with torch.no_grad():
             logits, _ = self.eval()(torch.zeros(1, 3, 256, 256, device=parameter.device, dtype=parameter.dtype))
-        self.train(training)
+        for module, training in modes.items():
+            module.training = training
         return round(256 / logits.shape[2])
 
 
@@ -115,6 +120,8 @@ def attach(
         inside = [name for name, module in last.named_modules() if isinstance(module, nn.Conv2d)]
         hint = f"; name its convolution, '{classifier}.{inside[-1]}'" if inside else ""
         raise SetupError(f"'{classifier}' is a {type(last).__name__} and no convolution{hint}")
+    if not 2 <= last.out_channels <= 254:
+        raise SetupError(f"'{classifier}' has {last.out_channels} output channels; 2 to 254 classes are possible")
     shape = (1, 3, 1, 1)
     return HybridSegmenter(
         model,

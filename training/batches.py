@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.training.datasets import labelled_set
+from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.cache import CachedSet
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.geometry import jittered_crop
@@ -29,6 +30,8 @@ from densehybrid_ros.training.sample import Sample, sample_from_truth
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """images (B, 3, H, W) uint8, labels (B, H, W) uint8, dataset labels (B, H, W) uint8."""
+NEVER_TRAINED = ("camvid-ood", "cityscapes-void")
+"""Their anomalies are what results are reported on."""
 FRAME_STREAM = 1
 """Of random numbers, beside that of the crop: neighbours in a batch must agree on each other's frame."""
 
@@ -45,6 +48,11 @@ class Batches(Dataset[Batch]):
             raise SetupError(
                 f"batch {recipe.batch} is no multiple of {processes} processes x accumulate {recipe.accumulate}"
             )
+        if recipe.batch // (processes * recipe.accumulate) < 2 and not recipe.freeze_batch_norm:
+            raise SetupError(
+                f"batch {recipe.batch} over {processes} processes x accumulate {recipe.accumulate} leaves one crop at "
+                "a time, and batch norm needs two; enlarge it, or set freeze_batch_norm: true"
+            )
         self.recipe = recipe
         self.indices = range(process * recipe.batch // processes, (process + 1) * recipe.batch // processes)
         self.sets = [labelled_set(source.name, Path(source.root), source.split) for source in recipe.train]
@@ -52,6 +60,9 @@ class Batches(Dataset[Batch]):
         shares = np.array([source.weight for source in recipe.train])
         self.shares = shares / shares.sum()
         self.classes = self.sets[0].classes
+        for source in recipe.train:
+            if source.name in NEVER_TRAINED or self.classes == BINARY_CLASSES:
+                raise SetupError(f"data set '{source.name}' is for evaluation alone; take it out of the train sets")
         if any(each.classes != self.classes for each in self.sets):
             raise SetupError("the train sets have different classes; mix only sets with one taxonomy")
         self.rare = class_mask(recipe.rare_classes, self.classes)
@@ -99,7 +110,7 @@ class Batches(Dataset[Batch]):
         relative = (self.recipe.reference_height or height) / height
         low, high = self.recipe.scale
         size = (self.recipe.crop[0], self.recipe.crop[1])
-        return jittered_crop(image, truth, size, (low * relative, high * relative), rng, self.rare)
+        return jittered_crop(image, truth, size, (low * relative, high * relative), rng, self.rare, self.recipe.jitter)
 
     def _with_inlier(
         self, sample: Sample, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator

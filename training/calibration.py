@@ -10,44 +10,30 @@ from numpy.typing import NDArray
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.metrics import OperatingPoints
 from densehybrid_ros.models.checkpoint import Calibration, WeightsInfo
-from densehybrid_ros.training.batches import class_mask
 from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
-from densehybrid_ros.training.losses import OUTLIER
-from densehybrid_ros.training.negatives import NegativeSet, made_cutout, natural_cutout
-from densehybrid_ros.training.pasting import paste_naturally, random_placement
-from densehybrid_ros.training.sample import sample_from_truth
 
 RATES = np.concatenate([np.linspace(0.01, 0.9, 40), np.linspace(0.91, 0.999, 24)])
 """True-positive rates at which the curve is kept."""
-GROUND = ("road", "pavement", "sidewalk")
-"""Classes on which pasted things stand, where a set has them."""
 
 
 @dataclass(frozen=True)
 class CalibrationPart:
-    """One set, of which `pictures` are taken, evenly spread."""
+    """One set with anomalies, of which `pictures` are taken, evenly spread."""
 
     source: LabelledSource
     pictures: int
-    negatives: NegativeSet | None = None
-    """Pasted into every picture, one to three; None = the set has anomalies of its own."""
 
     @property
     def description(self) -> str:
-        pasted = "" if self.negatives is None else " with pasted held-out negatives"
-        return f"{self.source.name}{pasted} ({len(self)} pictures)"
+        return f"{self.source.name} ({len(self)} pictures)"
 
     def __len__(self) -> int:
         return min(self.pictures, len(self.source))
 
     def read(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The number-th of the pictures taken, with its open-set labels."""
-        index = number * len(self.source) // len(self)
-        image, truth = self.source.read(index)
-        if self.negatives is None:
-            return image, truth
-        return with_negatives(image, truth, self.source.classes, self.negatives, np.random.default_rng([2026, index]))
+        return self.source.read(number * len(self.source) // len(self))
 
 
 @dataclass(frozen=True)
@@ -60,10 +46,7 @@ class CalibrationSet:
 
     def __post_init__(self) -> None:
         for part in self.parts:
-            binary = part.source.classes == BINARY_CLASSES
-            if binary and part.negatives is not None:
-                raise SetupError(f"{part.source.name} tells no classes; nothing can be pasted on its ground")
-            if not binary and part.source.classes != self.classes:
+            if part.source.classes not in (BINARY_CLASSES, self.classes):
                 raise SetupError(
                     f"{part.source.name} has other classes ({', '.join(part.source.classes)}) than the weights "
                     f"({', '.join(self.classes)})"
@@ -90,24 +73,6 @@ class CalibrationSet:
                 return image, truth
             index -= len(part)
         raise IndexError(index)
-
-
-def with_negatives(
-    image: NDArray[np.uint8],
-    truth: NDArray[np.uint8],
-    classes: list[str],
-    negatives: NegativeSet,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """One to three naturally pasted negatives, unknown in the open-set labels that are returned with the picture."""
-    ground = class_mask([name for name in GROUND if name in classes], classes)
-    sample = sample_from_truth(image, truth, len(classes))
-    for _ in range(int(rng.integers(1, 4))):
-        cutout = made_cutout(negatives, rng) if rng.random() < 0.3 else natural_cutout(negatives, rng)
-        sample = paste_naturally(sample, cutout, random_placement(sample, ground, rng), rng)
-    pasted = sample.labels.copy()
-    pasted[sample.dataset_labels == OUTLIER] = len(classes)
-    return sample.image, pasted
 
 
 def calibrated(info: WeightsInfo, points: dict[str, OperatingPoints], measured_on: str) -> WeightsInfo:

@@ -1,8 +1,8 @@
 """densehybrid check-data NAME ROOT [--split S]: whether a data set lies as it should, file by file.
 
 Opens every picture and its labels (or every N-th with --every), and names what is missing, cannot be read, differs in
-size from its other half, or holds ids that the set does not have. Prints sizes, ids and the share of each class. Exit
-status 1 where there are problems. `ade20k` is the layout of the negatives.
+size from its other half, or holds ids that the set does not have. Prints sizes, ids and the share of each class, for
+every split below ROOT if none is named. Exit status 1 where there are problems. `ade20k` are the negatives.
 """
 
 from __future__ import annotations
@@ -17,21 +17,13 @@ import numpy as np
 from tqdm import tqdm
 
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.training.datasets import DATASETS, labelled_set
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table, pair_files, read_labels, read_rgb
+from densehybrid_ros.training.datasets import DATASETS, listed_set
+from densehybrid_ros.training.datasets.listing import Listing, folder_listing, require_folder
+from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
+from densehybrid_ros.training.datasets.reading import read_labels, read_rgb
+from densehybrid_ros.training.datasets.splits import SPLITS, refuse_split, splits_below
 
 NEGATIVES = "ade20k"
-DEFAULT_SPLITS = {
-    "camvid": "train",
-    "roadworld": "train",
-    "cityscapes": "train",
-    "cityscapes-void": "val",
-    "vistas": "training",
-    "streethazards": "training",
-    "lostandfound": "test",
-    "smiyc-lostandfound-noknown": "test",
-    NEGATIVES: "training",
-}
 MOST_PROBLEMS = 20
 """That are printed; the rest is counted."""
 
@@ -49,38 +41,75 @@ class Findings:
 
 
 def main(argv: list[str] | None = None) -> None:
-    names = [*DATASETS, NEGATIVES]
     parser = argparse.ArgumentParser(
         prog="densehybrid check-data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", choices=names)
+    parser.add_argument("name", choices=[*DATASETS, NEGATIVES])
     parser.add_argument("root", type=Path)
-    parser.add_argument("--split", help="; ".join(f"{name}: {split}" for name, split in DEFAULT_SPLITS.items()))
+    parser.add_argument("--split", help="if not given, every split below ROOT")
     parser.add_argument("--every", type=int, default=1, help="look at every N-th picture")
     arguments = parser.parse_args(argv)
     if arguments.every < 1:
         raise SetupError(f"--every is {arguments.every}; give at least 1")
-    split = DEFAULT_SPLITS.get(arguments.name, "") if arguments.split is None else arguments.split
-    dataset = set_to_check(arguments.name, arguments.root, split)
-    findings = check(dataset, arguments.every)
+    splits = splits_to_check(arguments.name, arguments.root, arguments.split)
+    problems = sum(check_split(arguments.name, arguments.root, split, arguments.every) for split in splits)
+    if len(splits) > 1:
+        print(f"{arguments.name}: {_counted(problems)} in {len(splits)} splits")
+    sys.exit(1 if problems else 0)
+
+
+def splits_to_check(name: str, root: Path, split: str | None) -> list[str]:
+    """The named one, or all below `root`, of which it prints what is there and what is not.
+
+    Raises:
+        SetupError: no folder, no split, or a split of a set that has none.
+    """
+    require_folder(root)
+    if split is not None:
+        refuse_split(name, split)
+        return [split]
+    found = splits_below(name, root)
+    if name in SPLITS:
+        absent = [known for known in SPLITS[name].names if known not in found]
+        print(f"{name}: found {', '.join(found)}; not there: {', '.join(absent) or 'none'}")
+    return found
+
+
+def check_split(name: str, root: Path, split: str, every: int) -> int:
+    """Prints what a split holds; how many problems it has."""
+    try:
+        dataset = set_to_check(name, root, split)
+    except SetupError as error:
+        print(f"{name}/{split}:\nproblem   {error}\n1 problem")
+        return 1
+    findings = check(dataset, every)
     print(report(dataset, findings))
-    sys.exit(1 if findings.problems else 0)
+    return len(findings.problems)
 
 
 def set_to_check(name: str, root: Path, split: str) -> LabelledSet:
-    """
+    """With whatever files there are.
+
     Raises:
-        SetupError: folders or labels are missing.
+        SetupError: folders are missing.
     """
     if name != NEGATIVES:
-        return labelled_set(name, root, split)
-    pairs = pair_files(root / "images" / split, root / "annotations" / split)
-    return LabelledSet(f"{NEGATIVES}/{split}", pairs, label_table({}), [], [], frozenset(range(256)))
+        return listed_set(name, root, split)
+    files = folder_listing(root / "images" / split, root / "annotations" / split)
+    return LabelledSet(f"{NEGATIVES}/{split}", files, label_table({}), [], [], frozenset(range(256)))
+
+
+def missing_files(files: Listing) -> list[str]:
+    """A problem for every file without its other half, and for a set without files."""
+    if not (files.pairs or files.missing or files.spare):
+        return [f"no picture with labels; looked for {files.pattern}"]
+    problems = [f"{lacking} is missing; {path} needs it" for path, lacking in files.missing]
+    return problems + [f"{path} are labels without a picture" for path in files.spare]
 
 
 def check(dataset: LabelledSet, every: int = 1) -> Findings:
     """Opens every `every`-th pair."""
-    findings = Findings()
+    findings = Findings(problems=missing_files(dataset.files))
     for image_path, label_path in tqdm(dataset.pairs[::every], desc=f"check {dataset.name}", unit="picture"):
         findings.pictures += 1
         try:
@@ -114,8 +143,12 @@ def report(dataset: LabelledSet, findings: Findings) -> str:
     lines += [f"problem   {problem}" for problem in findings.problems[:MOST_PROBLEMS]]
     if len(findings.problems) > MOST_PROBLEMS:
         lines.append(f"problem   and {len(findings.problems) - MOST_PROBLEMS} more")
-    lines.append("no problems" if not findings.problems else f"{len(findings.problems)} problems")
+    lines.append(_counted(len(findings.problems)))
     return "\n".join(lines)
+
+
+def _counted(problems: int) -> str:
+    return {0: "no problems", 1: "1 problem"}.get(problems, f"{problems} problems")
 
 
 def class_shares(dataset: LabelledSet, findings: Findings) -> dict[str, float]:

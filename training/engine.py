@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ def make_engine(device_name: str = "auto", processes: int = 1, nodes: int = 1, p
         SetupError: the device is not there, or the wish contradicts itself.
     """
     device = resolve_device(device_name)
+    _check_launcher(processes * nodes)
     if processes < 1 or nodes < 1:
         raise SetupError(f"processes is {processes} and nodes is {nodes}; give at least 1 of each")
     if precision == "fp16" and device.type != "cuda":
@@ -50,6 +52,16 @@ def make_engine(device_name: str = "auto", processes: int = 1, nodes: int = 1, p
     )
     engine.launch()
     return engine
+
+
+def _check_launcher(wanted: int) -> None:
+    """torchrun and srun start the processes themselves: each would otherwise train alone, into one folder."""
+    for launcher, variable in (("torchrun", "WORLD_SIZE"), ("srun", "SLURM_STEP_NUM_TASKS")):
+        started = int(os.environ.get(variable, wanted))
+        if started != wanted:
+            raise SetupError(
+                f"{launcher} started {started} processes, and --processes x --nodes make {wanted}; give both the same"
+            )
 
 
 def with_synchronised_batch_norm(model: nn.Module, engine: Fabric) -> nn.Module:

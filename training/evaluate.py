@@ -5,7 +5,8 @@ pixels of all pictures are pooled; void is ignored; `streethazards` is ranked pi
 over those that hold anomalies. Sets with binary truth (Fishyscapes, SegmentMeIfYouCan, RoadAnomaly, LostAndFound) take
 weights of any classes and give no mean IoU; sets without anomalies give no scores. `roadworld` takes a folder written
 by `densehybrid render-roadworld`, or renders its own frames where no --root is given. `lostandfound` ranks obstacles
-above free road, with --by-range also in bins of 5 m from 5 to 50 m.
+above free road, with --by-range also in bins of 5 m from 5 to 50 m. --negatives pastes negatives into the pictures of a
+set with classes: figures to choose weights by, without touching what results are reported on.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import BUNDLED
-from densehybrid_ros.training.datasets import DATASETS, EVALUATION_SPLITS, labelled_set
+from densehybrid_ros.training.datasets import DATASETS, EVALUATION_SPLITS, PER_IMAGE, labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 from densehybrid_ros.training.datasets.rendered import rendered_roadworld
 from densehybrid_ros.training.evaluate_range import evaluate_lostandfound, range_report, range_text, warn_of_gaps
+from densehybrid_ros.training.negatives import NegativeSet
+from densehybrid_ros.training.pasted_set import PastedSet
 from densehybrid_ros.training.validate import Evaluation, evaluate
 
 LOST_AND_FOUND = "lostandfound"
-PER_IMAGE = "streethazards"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -35,6 +37,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("protocol", choices=DATASETS, metavar="NAME", help=", ".join(DATASETS))
     parser.add_argument("--root", type=Path, help="folder of the data set")
     parser.add_argument("--split", help="of the data set; without it the one on which results are reported")
+    parser.add_argument(
+        "--negatives",
+        nargs=2,
+        metavar=("ROOT", "SPLIT"),
+        help="paste them into every picture: anomalies for sets that have none",
+    )
     parser.add_argument("--scores", default="all", help="names joined by commas, or all")
     parser.add_argument("--by-range", action="store_true", help="of lostandfound: also by distance")
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
@@ -44,7 +52,11 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if arguments.by_range and arguments.protocol != LOST_AND_FOUND:
         raise SetupError(f"--by-range goes with {LOST_AND_FOUND} alone; {arguments.protocol} has no distances")
+    if arguments.negatives and arguments.protocol == LOST_AND_FOUND:
+        raise SetupError(f"--negatives needs a set with classes; {LOST_AND_FOUND} tells none")
     scores = _scores(arguments.scores)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
     report, text = (_range_figures if arguments.protocol == LOST_AND_FOUND else _figures)(arguments, scores)
     print(text)
     if arguments.json:
@@ -54,9 +66,13 @@ def main(argv: list[str] | None = None) -> None:
 def _figures(arguments: argparse.Namespace, scores: list[str]) -> tuple[dict[str, Any], str]:
     """Report and table of a protocol with classes."""
     dataset = _dataset(arguments.protocol, arguments.root, arguments.split)
+    name = arguments.protocol
+    if arguments.negatives:
+        dataset = PastedSet(dataset, NegativeSet(Path(arguments.negatives[0]), arguments.negatives[1]))
+        name = dataset.name
     segmenter = _segmenter(arguments)
-    result = evaluate(segmenter, dataset, scores, per_image=arguments.protocol == PER_IMAGE)
-    report = report_of(arguments.protocol, _weights_name(arguments), result)
+    result = evaluate(segmenter, dataset, scores, per_image=arguments.protocol in PER_IMAGE)
+    report = report_of(name, _weights_name(arguments), result)
     return report, table_of(report)
 
 

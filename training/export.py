@@ -19,8 +19,9 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import load_weights, save_weights
 from densehybrid_ros.training.calibration import CalibrationPart, CalibrationSet, calibrated
 from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
 from densehybrid_ros.training.negatives import NegativeSet
+from densehybrid_ros.training.pasted_set import PastedSet
 from densehybrid_ros.training.validate import evaluate
 
 SET = ("NAME", "ROOT", "SPLIT")
@@ -41,13 +42,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--float32", action="store_true", help="keep full precision; twice the size")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     arguments = parser.parse_args(argv)
+    figures = {name: value for path in arguments.evaluation for name, value in figures_of_report(path).items()}
     model, info = load_weights(arguments.weights)
     if arguments.inference_width is not None:
         info = replace(info, inference_width=arguments.inference_width)
     dataset = calibration_set(arguments, info.classes)
     segmenter = Segmenter.load(arguments.weights, arguments.device, "fp32", info.inference_width or -1)
     info = calibrated(info, evaluate(segmenter, dataset).points, dataset.description)
-    info = replace(info, figures=_figures(arguments.evaluation))
+    info = replace(info, figures=figures)
     save_weights(arguments.out, model, info, half=not arguments.float32)
     size = arguments.out.stat().st_size / 1e6
     print(f"{arguments.out}: {size:.1f} MB, threshold {info.threshold:.3f} on the hybrid score")
@@ -65,28 +67,32 @@ def calibration_set(arguments: argparse.Namespace, classes: list[str]) -> Calibr
         raise SetupError("--inliers and --negatives go together: the negatives are pasted into the inliers")
     if arguments.pictures < 1:
         raise SetupError(f"--pictures is {arguments.pictures}; give at least 1")
-    parts: list[CalibrationPart] = []
+    sources: list[LabelledSource] = []
     if arguments.negatives:
         negatives = NegativeSet(Path(arguments.negatives[0]), arguments.negatives[1])
-        parts += [CalibrationPart(_set(*given), arguments.pictures, negatives) for given in arguments.inliers]
-    parts += [CalibrationPart(_set(*given), arguments.pictures) for given in arguments.anomalies]
-    return CalibrationSet(parts, classes)
+        sources += [PastedSet(_set(*given), negatives) for given in arguments.inliers]
+    sources += [_set(*given) for given in arguments.anomalies]
+    return CalibrationSet([CalibrationPart(source, arguments.pictures) for source in sources], classes)
 
 
 def _set(name: str, root: str, split: str) -> LabelledSet:
     return labelled_set(name, Path(root), split)
 
 
-def _figures(files: list[Path]) -> dict[str, float]:
-    figures: dict[str, float] = {}
-    for path in files:
+def figures_of_report(path: Path) -> dict[str, float]:
+    """mIoU, AP and FPR95 in percent of what `densehybrid evaluate --json` wrote.
+
+    Raises:
+        SetupError: the file is missing or holds something else.
+    """
+    try:
         report = json.loads(path.read_text())
-        if report["miou"] is not None:
-            figures[f"{report['protocol']} mIoU"] = report["miou"]
-        for name, values in report["scores"].items():
-            figures[f"{report['protocol']} {name} AP"] = values["ap"]
-            figures[f"{report['protocol']} {name} FPR95"] = values["fpr95"]
-    return figures
+        found = {"mIoU": report.get("miou")}
+        for score, values in report["scores"].items():
+            found |= {f"{score} AP": values["ap"], f"{score} FPR95": values["fpr95"]}
+        return {f"{report['protocol']} {what}": float(value) for what, value in found.items() if value is not None}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SetupError(f"--evaluation {path} is no report of densehybrid evaluate --json ({error!r})") from error
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def main(argv: list[str] | None = None) -> None:
     if min(width, height) < 32:
         raise SetupError(f"size {width}x{height} is too small; give at least 32x32")
     model, info = load_weights(arguments.weights)
-    write_onnx(model, info, arguments.out, (height, width), arguments.opset)
+    opset = write_onnx(model, info, arguments.out, (height, width), arguments.opset)
+    if opset != arguments.opset:
+        raise SetupError(f"torch writes opset {opset} here and cannot convert it to {arguments.opset}; see --opset")
     difference = difference_to_torch(model, arguments.out, (height, width))
     print(f"{arguments.out}: opset {arguments.opset}, {width}x{height}, at most {difference:.1e} from torch")
     if not difference <= TOLERANCE:
@@ -54,8 +56,8 @@ def main(argv: list[str] | None = None) -> None:
         )
 
 
-def write_onnx(model: nn.Module, info: WeightsInfo, out: Path, size: tuple[int, int], opset: int) -> None:
-    """One file, weights included, for one size (H, W)."""
+def write_onnx(model: nn.Module, info: WeightsInfo, out: Path, size: tuple[int, int], opset: int) -> int:
+    """One file, weights included, for one size (H, W); returns the opset it has in the end."""
     onnx: Any = import_module("onnx")
     out.parent.mkdir(parents=True, exist_ok=True)
     images = torch.zeros(1, 3, *size)
@@ -74,6 +76,7 @@ def write_onnx(model: nn.Module, info: WeightsInfo, out: Path, size: tuple[int, 
     onnx.helper.set_model_props(made, {"densehybrid": json.dumps(asdict(info))})
     onnx.checker.check_model(made)
     onnx.save(made, out)
+    return next(entry.version for entry in made.opset_import if entry.domain in ("", "ai.onnx"))
 
 
 @torch.inference_mode()

@@ -19,20 +19,31 @@ def jittered_crop(
     scale: tuple[float, float],
     rng: np.random.Generator,
     rare: NDArray[np.bool_] | None = None,
+    style: str = "natural",
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A crop of `size` (h, w) at a log-uniform scale, mirrored with p = 0.5; what lies outside is 255 = ignore.
+    """A crop of `size` (h, w) at a random scale, mirrored with p = 0.5; what lies outside is 255 = ignore.
 
     Args:
+        style: natural = scales are log-uniform, sides are stretched a little, and any pixel may be the centre, so that
+            the borders are seen as often as the middle; released = scale and place are uniform, as in the authors'
+            code, so that all crops that fit are equally likely.
         rare: (256,) ids; with p = 0.5 the crop is centred on a pixel of one of them, so that thin and rare classes
             are seen often enough.
     """
-    factor = float(np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]))))
-    stretch = float(np.exp(rng.uniform(-0.1, 0.1)))
+    if style == "natural":
+        factor = float(np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]))))
+        stretch = float(np.exp(rng.uniform(-0.1, 0.1)))
+    else:
+        factor, stretch = float(rng.uniform(*scale)), 1.0
     height, width = truth.shape
     crop_height, crop_width = size[0] / factor / stretch, size[1] / factor * stretch
-    centre_y, centre_x = _centre(truth, rare, rng)
-    top = np.clip(centre_y - crop_height / 2, min(0.0, height - crop_height), max(0.0, height - crop_height))
-    left = np.clip(centre_x - crop_width / 2, min(0.0, width - crop_width), max(0.0, width - crop_width))
+    room = max(0.0, height - crop_height), max(0.0, width - crop_width)
+    centre = _rare_pixel(truth, rare, rng)
+    if centre is None and style == "released":
+        top, left = rng.uniform(0, room[0]), rng.uniform(0, room[1])
+    else:
+        centre_y, centre_x = centre or (rng.uniform(0, height), rng.uniform(0, width))
+        top, left = np.clip((centre_y - crop_height / 2, centre_x - crop_width / 2), 0, room)
     if crop_height > height:
         top = -rng.uniform(0, crop_height - height)
     if crop_width > width:
@@ -55,7 +66,10 @@ def jittered_crop(
     return cropped.astype(np.uint8, copy=False), labels.astype(np.uint8, copy=False)
 
 
-def _centre(truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.random.Generator) -> tuple[float, float]:
+def _rare_pixel(
+    truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.random.Generator
+) -> tuple[float, float] | None:
+    """Row and column near a pixel of a rare class; with p = 0.5, and where there is none, None."""
     if rare is not None and rng.random() < 0.5:
         step = max(1, truth.shape[0] // FINE)
         coarse = truth[::step, ::step]
@@ -63,7 +77,7 @@ def _centre(truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.ra
         if candidates.size:
             row, column = divmod(int(rng.choice(candidates)), coarse.shape[1])
             return row * step + rng.uniform(-60, 60), column * step + rng.uniform(-60, 60)
-    return rng.uniform(0, truth.shape[0]), rng.uniform(0, truth.shape[1])
+    return None
 
 
 def _window(

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import torch
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
-from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.datasets import PER_IMAGE
+from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
 from densehybrid_ros.training.flow.flow_file import save_flow
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.run_state import RunState
@@ -23,13 +24,16 @@ from densehybrid_ros.training.validate import Evaluation, evaluate
 VALIDATION_SCORES = ("hybrid", "likelihood", "posterior", "msp")
 
 
-def validate_and_keep(recipe: Recipe, state: RunState, source: LabelledSet, out: Path) -> dict[str, Any]:
+def validate_and_keep(
+    recipe: Recipe, state: RunState, source: LabelledSet, validation: Sequence[LabelledSource], out: Path
+) -> dict[str, Any]:
     """Evaluates the averaged weights and writes `weights.safetensors`, and `best.safetensors` where they are best.
 
     The first validation set decides: by its hybrid AP, or by its mean IoU where it has no anomalies.
 
     Args:
         source: the train set that gives classes and palette.
+        validation: the recipe's validation sets.
 
     Returns:
         the figures in percent, with the step.
@@ -49,9 +53,9 @@ def validate_and_keep(recipe: Recipe, state: RunState, source: LabelledSet, out:
     segmenter = Segmenter(copy.deepcopy(state.average), info, device, torch.float32, recipe.inference_width)
     record: dict[str, Any] = {"step": state.step}
     deciding: float | None = None
-    for entry in recipe.validation:
-        dataset = labelled_set(entry.name, Path(entry.root), entry.split)
-        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride)
+    for dataset in validation:
+        per_image = dataset.name.startswith(PER_IMAGE)
+        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, per_image=per_image)
         record[dataset.name] = figures_of(result)
         if deciding is None:
             deciding = result.rankings["hybrid"].ap if result.rankings else result.mean_iou
@@ -62,6 +66,12 @@ def validate_and_keep(recipe: Recipe, state: RunState, source: LabelledSet, out:
         save_weights(out / "best.safetensors", state.average, info, half=False)
         _write_whole(out / "best.json", json.dumps({"deciding": deciding, **record}))
     return record
+
+
+def forget_best(out: Path) -> None:
+    """A run that begins anew does not compete with what lay in its folder before."""
+    for name in ("best.json", "best.safetensors"):
+        (out / name).unlink(missing_ok=True)
 
 
 def figures_of(result: Evaluation) -> dict[str, Any]:

@@ -118,12 +118,14 @@ def inlier_cutout(
 
 
 def released_patch(negatives: NegativeSet, rng: np.random.Generator, side: int = 192) -> CutOut:
-    """The hard-edged negative of the authors' released code: short side 384, jitter 0.5–2, crop `side`.
+    """The hard-edged negative of the authors' released code: short side 384, crop `side`; crops of less than 384 px are
+    taken after a jitter of the scale of 0.5–2.
 
     Its mask is, with p = 0.5, a rectangle with sides from range(16, min(H, W), 8), else the pixels of two ids.
     """
     image, segments = negatives.random_picture(rng)
-    scale = 384 / min(segments.shape) * rng.uniform(0.5, 2)
+    jitter = rng.uniform(0.5, 2) if side < 384 else 1.0
+    scale = max(384 * jitter, side) / min(segments.shape)
     size = (max(side, round(segments.shape[1] * scale)), max(side, round(segments.shape[0] * scale)))
     image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
     segments = cv2.resize(segments, size, interpolation=cv2.INTER_NEAREST)

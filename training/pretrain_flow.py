@@ -1,20 +1,17 @@
 """densehybrid pretrain-flow --set NAME --root DIR --out DIR: teaches a flow what crops of a data set look like.
 
 Maximum likelihood alone, on crops of 64x64; the flow is then ready for joint training with a segmenter (the section
-`flow` of a recipe). Writes into --out: `log.jsonl` (bits per dimension), `checkpoint.pt` (resumed by itself),
-`flow.safetensors` and `samples.png`.
+`flow` of a recipe). Writes into --out: `log.jsonl` and `events` (bits per dimension), `checkpoint.pt` (resumed by
+itself), `flow.safetensors` and `samples.png`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import pickle
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -26,11 +23,13 @@ from tqdm import tqdm
 
 from densehybrid_ros.core.devices import resolve_device
 from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.training.checkpoint_file import reading_checkpoint, write_checkpoint
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.flow.config import FLOWS, flow_config
 from densehybrid_ros.training.flow.crops import FlowCrops, gaussian_bits_per_dimension, held_out_crops
 from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension
 from densehybrid_ros.training.flow.flow_file import save_flow
+from densehybrid_ros.training.run_log import RunLog
 
 LARGEST_GRADIENT = 50.0
 SAMPLE_GRID, SAMPLE_SEED = 6, 0
@@ -74,8 +73,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="auto")
     given = parser.parse_args(argv)
-    if min(given.steps, given.batch, given.side, given.every) < 1:
-        raise SetupError("steps, batch, side and every must be at least 1")
+    if min(given.steps, given.batch, given.side, given.every) < 1 or given.workers < 0:
+        raise SetupError("steps, batch, side and every must be at least 1, workers at least 0")
+    if not given.learning_rate > 0:
+        raise SetupError(f"--learning-rate is {given.learning_rate}; give more than 0")
     settings = Pretraining(given.config, given.steps, given.batch, given.side, given.learning_rate, every=given.every)
     train, held_out = (labelled_set(given.name, given.root, split) for split in (given.split, given.held_out))
     crops = FlowCrops(train, settings.side, settings.batch, settings.seed)
@@ -93,9 +94,10 @@ def pretrain(
         raise SetupError(f"side {settings.side} is no multiple of {flow.config.stride}")
     optimizer = Adamax(flow.parameters(), settings.learning_rate)
     out.mkdir(parents=True, exist_ok=True)
-    step = _resume(out / "checkpoint.pt", flow, optimizer)
+    step = _resume(out / "checkpoint.pt", settings, flow, optimizer)
     baseline = gaussian_bits_per_dimension(torch.cat([crops[index] for index in range(BASELINE_BATCHES)]), held_out)
     loader = DataLoader(crops, None, sampler=range(step, settings.steps), num_workers=workers)
+    log = RunLog(out, step)
     started = time.monotonic()
     bar = tqdm(loader, initial=step, total=settings.steps, desc=out.name, unit="step", mininterval=5)
     for batch in bar:
@@ -109,12 +111,12 @@ def pretrain(
                 "gaussian_bits": round(baseline, 4),
                 "seconds": round(time.monotonic() - started, 1),
             }
-            with (out / "log.jsonl").open("a") as log:
-                print(json.dumps(record), file=log)
+            log.write(record)
             tqdm.write(json.dumps(record))
             write_samples(out / "samples.png", flow, settings.side)
             save_flow(out / "flow.safetensors", flow, settings.config)
-            _save(out / "checkpoint.pt", flow, optimizer, step)
+            _save(out / "checkpoint.pt", settings, flow, optimizer, step)
+    log.close()
     return out / "flow.safetensors"
 
 
@@ -129,7 +131,9 @@ def _step(settings: Pretraining, flow: DenseFlow, optimizer: Optimizer, batch: t
         raise SetupError(f"the likelihood is not finite at step {step}; lower --learning-rate")
     optimizer.zero_grad(set_to_none=True)
     bits.backward()
-    clip_grad_norm_(flow.parameters(), LARGEST_GRADIENT)
+    norm = clip_grad_norm_(flow.parameters(), LARGEST_GRADIENT)
+    if not torch.isfinite(norm):
+        raise SetupError(f"the gradient is not finite at step {step}; lower --learning-rate")
     optimizer.step()
     return float(bits.detach())
 
@@ -159,24 +163,20 @@ def write_samples(path: Path, flow: DenseFlow, side: int) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def _save(path: Path, flow: DenseFlow, optimizer: Optimizer, step: int) -> None:
-    temporary = path.with_name(path.name + ".part")
-    torch.save({"flow": flow.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, temporary)
-    os.replace(temporary, path)
+def _save(path: Path, settings: Pretraining, flow: DenseFlow, optimizer: Optimizer, step: int) -> None:
+    content = {"flow": flow.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    write_checkpoint(path, {**content, "settings": asdict(settings)})
 
 
-def _resume(path: Path, flow: DenseFlow, optimizer: Optimizer) -> int:
+def _resume(path: Path, settings: Pretraining, flow: DenseFlow, optimizer: Optimizer) -> int:
     """Steps done."""
     if not path.is_file():
         return 0
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    decisive = {name: value for name, value in asdict(settings).items() if name != "every"}
+    with reading_checkpoint(path, decisive) as content:
         flow.load_state_dict(content["flow"])
         optimizer.load_state_dict(content["optimizer"])
         return int(content["step"])
-    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise SetupError(f"checkpoint {path} does not continue this run ({reason}); give another --out") from error
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ class SetSource:
     split: str = "train"
     weight: float = 1.0
     """Share of the crops drawn from this set, against the other sets' weights."""
+    negatives: str = ""
+    """In validation: folder of negatives (ADE20K layout), pasted into every picture as its anomalies; "" = none."""
+    negatives_split: str = "validation"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Recipe:
     crop: list[int] = field(default_factory=lambda: [256, 320])
     """Height and width, px."""
     scale: list[float] = field(default_factory=lambda: [0.75, 2.5])
+    jitter: str = "natural"
+    """natural: log-uniform scales, a slight stretch, any pixel may be the centre; released: uniform scale and place."""
     reference_height: int = 360
     """px; scales are relative to pictures of this height, so that sets of other sizes mix; 0 = to their own size."""
     rare_classes: list[str] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from densehybrid_ros.training.recipe import FlowTraining, Pasting, Recipe, SetSo
 PRECISIONS = ("fp32", "bf16", "fp16")
 """See training/engine.py."""
 OPTIMIZERS = ("adamw", "adam")
+STYLES = ("natural", "released")
 
 
 def read_recipe(path: Path, data: Sequence[Path] = (), overrides: dict[str, Any] | None = None) -> Recipe:
@@ -45,13 +46,16 @@ def _with_roots(recipe: Recipe, data: Sequence[Path]) -> Recipe:
     """The recipe with every relative root replaced by the first folder of that name below `data`."""
 
     def resolved(root: str) -> str:
-        return next((str(folder / root) for folder in data if (folder / root).is_dir()), root)
+        return next((str(folder / root) for folder in data if root and (folder / root).is_dir()), root)
+
+    def resolved_set(source: SetSource) -> SetSource:
+        return replace(source, root=resolved(source.root), negatives=resolved(source.negatives))
 
     return replace(
         recipe,
-        train=[replace(source, root=resolved(source.root)) for source in recipe.train],
-        validation=[replace(source, root=resolved(source.root)) for source in recipe.validation],
-        pasting=replace(recipe.pasting, root=resolved(recipe.pasting.root) if recipe.pasting.root else ""),
+        train=list(map(resolved_set, recipe.train)),
+        validation=list(map(resolved_set, recipe.validation)),
+        pasting=replace(recipe.pasting, root=resolved(recipe.pasting.root)),
     )
 
 
@@ -61,13 +65,17 @@ def _build(kind: type, content: dict[str, Any], where: str) -> Any:
     unknown = [key for key in content if key not in known]
     if unknown:
         raise SetupError(f"{where}: unknown key '{unknown[0]}'; known are {', '.join(known)}")
+    missing = [name for name, entry in known.items() if _needed(entry) and name not in content]
+    if missing:
+        raise SetupError(f"{where}: '{missing[0]}' is missing")
     values: dict[str, Any] = {}
     for key, value in content.items():
         values[key] = _convert(str(known[key].type), value, f"{where}: {key}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise SetupError(f"{where}: {error}") from error
+    return kind(**values)
+
+
+def _needed(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
 
 
 NESTED: dict[str, type] = {"Pasting": Pasting, "FlowTraining": FlowTraining, "HybridLossWeights": HybridLossWeights}
@@ -84,6 +92,8 @@ def _convert(annotation: str, value: Any, where: str) -> Any:
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             raise SetupError(f"{where} must be a list of mappings with name and root, not {value!r}")
         return [_build(SetSource, entry, f"{where}[{index}]") for index, entry in enumerate(value)]
+    if annotation in ("float", "list[float]"):
+        value = _numbers(value)
     if annotation in LISTS:
         if not isinstance(value, list) or not all(_is(entry, LISTS[annotation]) for entry in value):
             raise SetupError(f"{where} must be a {annotation}, not {value!r}")
@@ -93,8 +103,23 @@ def _convert(annotation: str, value: Any, where: str) -> Any:
     return float(value) if annotation == "float" else value
 
 
+def _numbers(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text: it wants 1.0e-3."""
+    if isinstance(value, list):
+        return list(map(_numbers, value))
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _is(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _shares(recipe: Recipe) -> list[float]:
+    pasting = recipe.pasting
+    return [pasting.negative_probability, pasting.made_share, pasting.inlier_probability, recipe.flow.probability]
 
 
 def _check(recipe: Recipe, path: Path) -> None:
@@ -107,19 +132,38 @@ def _check(recipe: Recipe, path: Path) -> None:
         (min(recipe.log_every, recipe.validate_every, recipe.checkpoint_every) < 1, "an ..._every is below 1"),
         (recipe.reference_height < 0, f"reference_height is {recipe.reference_height}; give 0 or more"),
         (recipe.batch < 2, f"batch is {recipe.batch}; batch norm needs at least 2"),
+        (recipe.loss_stride < 1, f"loss_stride is {recipe.loss_stride}; give at least 1"),
+        (recipe.validation_stride < 1, f"validation_stride is {recipe.validation_stride}; give at least 1"),
+        (not 0 <= recipe.average < 1, f"average is {recipe.average}; give a decay from 0 to below 1"),
+        (min(recipe.weight_decay, recipe.learning_rate_min) < 0, "weight_decay or learning_rate_min is below 0"),
+        (not recipe.learning_rate > 0, f"learning_rate is {recipe.learning_rate}; give more than 0"),
+        (recipe.epsilon <= 0, f"epsilon is {recipe.epsilon}; give more than 0"),
+        (len(recipe.betas) != 2 or not all(0 <= beta < 1 for beta in recipe.betas), f"betas is {recipe.betas}"),
+        (recipe.jitter not in STYLES, f"jitter is no {' or '.join(STYLES)}: '{recipe.jitter}'"),
         (len(recipe.crop) != 2 or min(recipe.crop) < 64, f"crop is {recipe.crop}; give [height, width], each >= 64"),
         (len(recipe.scale) != 2 or not 0 < recipe.scale[0] <= recipe.scale[1], f"scale is {recipe.scale}"),
         (recipe.precision not in PRECISIONS, f"precision is '{recipe.precision}'; choose {', '.join(PRECISIONS)}"),
-        (recipe.flow.style not in ("natural", "released"), f"flow.style is '{recipe.flow.style}'"),
+        (recipe.flow.style not in STYLES, f"flow.style is no {' or '.join(STYLES)}: '{recipe.flow.style}'"),
         (
             len(recipe.flow.sides) != 2 or not 8 <= recipe.flow.sides[0] <= recipe.flow.sides[1],
             "flow.sides is no range",
         ),
+        (
+            bool(recipe.flow.weights) and recipe.flow.sides[0] > min(recipe.crop),
+            f"flow.sides begins at {recipe.flow.sides[0]}, the crop has {min(recipe.crop)}",
+        ),
+        (recipe.loss_stride > min(recipe.crop), f"loss_stride is {recipe.loss_stride}; a crop has {min(recipe.crop)}"),
+        (recipe.seed < 0, f"seed is {recipe.seed}; give 0 or more"),
+        (recipe.inference_width < 0, f"inference_width is {recipe.inference_width}; give 0 (native) or more"),
+        (recipe.photometric < 0, f"photometric is {recipe.photometric}; give 0 or more"),
+        (min(recipe.pasting.max_negatives, recipe.pasting.max_inliers) < 1, "pasting: a max_... is below 1"),
+        (any(not 0 <= share <= 1 for share in _shares(recipe)), "a probability or share is not within 0 to 1"),
         (recipe.flow.every < 1, f"flow.every is {recipe.flow.every}; give at least 1"),
         (bool(recipe.flow.weights) and not recipe.open_set, "flow.weights are of no use without open_set: true"),
         (recipe.pasting.patch < 32, f"pasting.patch is {recipe.pasting.patch}; give at least 32"),
-        (recipe.pasting.style not in ("natural", "released"), f"pasting.style is '{recipe.pasting.style}'"),
+        (recipe.pasting.style not in STYLES, f"pasting.style is no {' or '.join(STYLES)}: '{recipe.pasting.style}'"),
         (any(source.weight <= 0 for source in recipe.train), "a train set has a weight that is not above 0"),
+        (any(source.negatives for source in recipe.train), "a train set has negatives; name them in pasting.root"),
     ]
     for wrong, message in problems:
         if wrong:

@@ -1,20 +1,22 @@
-"""Checkpoints of a run: written atomically, read back without executing anything, exact to the step."""
+"""What changes during a training run, saved and resumed exact to the step."""
 
 from __future__ import annotations
 
-import os
-import pickle
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.training.checkpoint_file import reading_checkpoint, write_checkpoint
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
+from densehybrid_ros.training.recipe import Recipe
+
+FREE = ("start", "accumulate", "inference_width", "log_every", "checkpoint_every", "training_data", "licence")
+VALIDATION_KEYS = ("validation", "validation_stride", "validate_every")
+"""Keys of a recipe that may change while a run is continued."""
 
 
 @dataclass
@@ -35,37 +37,37 @@ class RunState:
     """Steps done."""
 
 
-def save_state(path: Path, state: RunState, engine: Fabric) -> None:
-    """Writes beside the target and renames: a killed process leaves a whole checkpoint."""
-    flow = {}
+def save_state(path: Path, recipe: Recipe, state: RunState, engine: Fabric) -> None:
+    """Everything that `resume_state` needs."""
+    content = {
+        "model": state.model.state_dict(),
+        "average": state.average.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "precision": engine.strategy.precision.state_dict(),
+        "step": state.step,
+        "settings": lasting_part(recipe),
+    }
     if state.flow is not None and state.flow_optimizer is not None:
-        flow = {"flow": state.flow.state_dict(), "flow_optimizer": state.flow_optimizer.state_dict()}
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        torch.save(
-            {
-                "model": state.model.state_dict(),
-                "average": state.average.state_dict(),
-                "optimizer": state.optimizer.state_dict(),
-                "precision": engine.strategy.precision.state_dict(),
-                "step": state.step,
-                **flow,
-            },
-            file,
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        content |= {"flow": state.flow.state_dict(), "flow_optimizer": state.flow_optimizer.state_dict()}
+    write_checkpoint(path, content)
 
 
-def resume_state(path: Path, state: RunState, engine: Fabric) -> None:
+def lasting_part(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides about the weights; where data lie, and what is logged and when, does not."""
+    kept = {name: value for name, value in asdict(recipe).items() if name not in FREE + VALIDATION_KEYS}
+    kept["train"] = [{**source, "root": ""} for source in kept["train"]]
+    kept["pasting"] = {**kept["pasting"], "root": bool(kept["pasting"]["root"])}
+    kept["flow"] = {**kept["flow"], "weights": bool(kept["flow"]["weights"])}
+    return kept
+
+
+def resume_state(path: Path, recipe: Recipe, state: RunState, engine: Fabric) -> None:
     """Loads a checkpoint into `state`, in place.
 
     Raises:
         SetupError: unreadable, or from a run of another recipe.
     """
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    with reading_checkpoint(path, lasting_part(recipe)) as content:
         state.model.load_state_dict(content["model"])
         state.average.load_state_dict(content["average"])
         state.optimizer.load_state_dict(content["optimizer"])
@@ -74,8 +76,3 @@ def resume_state(path: Path, state: RunState, engine: Fabric) -> None:
             state.flow.load_state_dict(content["flow"])
             state.flow_optimizer.load_state_dict(content["flow_optimizer"])
         state.step = content["step"]
-    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise SetupError(
-            f"checkpoint {path} does not continue this run ({reason}); remove the run folder or give another --out"
-        ) from error

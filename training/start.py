@@ -20,7 +20,7 @@ from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.run_state import RunState
 
 
-def initial_state(recipe: Recipe, classes: int, engine: Fabric) -> RunState:
+def initial_state(recipe: Recipe, classes: list[str], engine: Fabric) -> RunState:
     """On the engine's device; the same in every process.
 
     Raises:
@@ -43,17 +43,17 @@ def initial_state(recipe: Recipe, classes: int, engine: Fabric) -> RunState:
     return state
 
 
-def started_model(recipe: Recipe, classes: int) -> nn.Module:
+def started_model(recipe: Recipe, classes: list[str]) -> nn.Module:
     """The recipe's network with its starting weights, on the CPU."""
-    model = build_model(recipe.architecture, classes)
+    model = build_model(recipe.architecture, len(classes))
     if recipe.start == "imagenet":
         load_imagenet_trunk(model, recipe.architecture)
     elif recipe.start:
         started, info = load_weights(Path(recipe.start))
-        if info.architecture != recipe.architecture or len(info.classes) != classes:
+        if info.architecture != recipe.architecture or info.classes != classes:
             raise SetupError(
-                f"{recipe.start} holds {info.architecture} with {len(info.classes)} classes; the recipe wants "
-                f"{recipe.architecture} with {classes}"
+                f"{recipe.start} holds {info.architecture} for {', '.join(info.classes)}; the recipe wants "
+                f"{recipe.architecture} for {', '.join(classes)}"
             )
         model.load_state_dict(started.state_dict())
     return model

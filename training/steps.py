@@ -72,10 +72,18 @@ def training_step(
     terms = summed(engine, torch.stack(parts).sum(0))
     if not torch.isfinite(terms).all():
         raise SetupError(f"the loss is not finite at step {state.step}; lower the learning rate or bound the loss")
+    if recipe.precision != "fp16" and not gradients_are_finite(state.model):
+        raise SetupError(f"a gradient is not finite at step {state.step}; lower the learning rate or bound the loss")
     state.optimizer.step()
     if recipe.average:
         update_average(state.average, state.model, min(recipe.average, (state.step + 1) / (state.step + 10)))
     return StepLoss(HybridLoss(*terms.unbind()), flow_loss)
+
+
+def gradients_are_finite(model: nn.Module) -> bool:
+    """In fp16 the gradients are scaled, and steps in which they overflow are left out by the engine."""
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    return bool(torch.isfinite(nn.utils.get_total_norm(gradients)))
 
 
 def set_training_mode(recipe: Recipe, model: nn.Module) -> None:

@@ -13,6 +13,9 @@ from densehybrid_ros.training.flow.sample_pasting import MixedBatch, SamplePasti
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.run_state import RunState
 
+SAMPLE_STREAM = 2**61
+"""Of random numbers, beside that of the segmenter's step."""
+
 
 def with_synthetic_negatives(
     recipe: Recipe, state: RunState, images: Tensor, labels: Tensor, dataset_labels: Tensor, engine: Fabric
@@ -30,7 +33,7 @@ def with_synthetic_negatives(
     assert flow is not None
     assert optimizer is not None
     settings = recipe.flow
-    generator = torch.Generator(engine.device).manual_seed(step_seed(engine, recipe.seed, state.step))
+    generator = torch.Generator(engine.device).manual_seed(SAMPLE_STREAM + step_seed(engine, recipe.seed, state.step))
     pasting = SamplePasting((settings.sides[0], settings.sides[1]), settings.probability, settings.style)
     trains = state.step % settings.every == 0
     with torch.set_grad_enabled(trains):
@@ -43,7 +46,7 @@ def with_synthetic_negatives(
         state.model,
         mixed,
         settings.boundary,
-        lambda gradient: averaged(engine, gradient),
+        lambda values: averaged(engine, values),
         generator,
         engine.autocast,
     )

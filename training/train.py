@@ -3,27 +3,31 @@
 Writes into DIR: `log.jsonl` and `events` (losses and validation, the latter for TensorBoard), `checkpoint.pt` (resumed
 by itself when the command is started again), `weights.safetensors` (the newest validated weights) and
 `best.safetensors` (by the first validation set's hybrid AP, or its mean IoU where it has no anomalies). Several GPUs:
---processes N; several machines: torchrun or SLURM, with --nodes. `--smoke` runs two steps and one small validation.
+--processes N; several machines: torchrun or SLURM, with --nodes. `--smoke` runs two steps and one small validation, in
+DIR/smoke.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import torch
-from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from densehybrid_ros.training.batches import Batches, class_weights
+from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.training.batches import Batch, Batches, class_weights
 from densehybrid_ros.training.engine import make_engine, step_seed
-from densehybrid_ros.training.kept_weights import validate_and_keep
+from densehybrid_ros.training.kept_weights import forget_best, validate_and_keep
+from densehybrid_ros.training.pasted_set import validation_sets
 from densehybrid_ros.training.recipe import Recipe
 from densehybrid_ros.training.recipe_file import read_recipe
 from densehybrid_ros.training.run_log import RunLog
@@ -69,10 +73,13 @@ def main(argv: list[str] | None = None) -> None:
     overrides: dict[str, Any] = {} if arguments.steps is None else {"steps": arguments.steps}
     if arguments.start is not None:
         overrides["start"] = arguments.start
+    out = arguments.out
     if arguments.smoke:
         overrides |= {"steps": 2, "validate_every": 2, "validation_stride": 50}
+        out = arguments.out / "smoke"
+        shutil.rmtree(out, ignore_errors=True)  # it is there to be run again, not to be resumed
     machines = Machines(arguments.device, arguments.processes, arguments.nodes, arguments.workers, arguments.cache)
-    train(read_recipe(arguments.recipe, arguments.data, overrides), arguments.out, machines)
+    train(read_recipe(arguments.recipe, arguments.data, overrides), out, machines)
 
 
 def train(recipe: Recipe, out: Path, machines: Machines = Machines()) -> Path:
@@ -83,13 +90,16 @@ def train(recipe: Recipe, out: Path, machines: Machines = Machines()) -> Path:
     """
     engine = make_engine(machines.device, machines.processes, machines.nodes, recipe.precision)
     batches = Batches(recipe, engine.global_rank, engine.world_size, machines.cache)
+    validation = validation_sets(recipe.validation, batches.classes)
     pictures = sum(map(len, batches.sets))
     steps = number_of_steps(recipe, pictures)
-    state = initial_state(recipe, len(batches.classes), engine)
+    state = initial_state(recipe, batches.classes, engine)
     checkpoint = out / "checkpoint.pt"
     out.mkdir(parents=True, exist_ok=True)
     if checkpoint.is_file():
-        resume_state(checkpoint, state, engine)
+        resume_state(checkpoint, recipe, state, engine)
+    else:
+        forget_best(out)
     balance = class_weights(batches.sets, recipe.class_balance) if recipe.class_balance else None
     balance_tensor = None if balance is None else torch.from_numpy(balance).to(engine.device)
     remaining = range(state.step, steps)
@@ -97,7 +107,7 @@ def train(recipe: Recipe, out: Path, machines: Machines = Machines()) -> Path:
     log = RunLog(out, state.step) if engine.is_global_zero else None
     started, first = time.monotonic(), state.step
     bar = tqdm(
-        loader,
+        _errors_in_one_line(loader),
         initial=state.step,
         total=steps,
         desc=out.name,
@@ -117,26 +127,29 @@ def train(recipe: Recipe, out: Path, machines: Machines = Machines()) -> Path:
             log.write(record)
             bar.set_postfix({"loss": f"{record['loss']:.3f}"}, refresh=False)
         if state.step % recipe.validate_every == 0 or state.step == steps:
-            _validate(recipe, state, batches, out, log, engine)
+            if log is not None:  # in the first process, while the others wait
+                record = validate_and_keep(recipe, state, batches.sets[0], validation, out)
+                log.write(record)
+                tqdm.write(json.dumps(record))
+            engine.barrier()
         if engine.is_global_zero and (state.step % recipe.checkpoint_every == 0 or state.step == steps):
-            save_state(checkpoint, state, engine)
+            save_state(checkpoint, recipe, state, engine)
     if log is not None:
         log.close()
     return out / "weights.safetensors"
 
 
+def _errors_in_one_line(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    """A worker's SetupError arrives with the worker's traceback in its message: users get its last line."""
+    try:
+        yield from loader
+    except SetupError as error:
+        raise SetupError(str(error).rpartition(f"{SetupError.__name__}: ")[2].strip()) from None
+
+
 def _single_thread(worker: int) -> None:
     """OpenCV's own threads would fight with torch's for the cores."""
     cv2.setNumThreads(0)
-
-
-def _validate(recipe: Recipe, state: RunState, batches: Batches, out: Path, log: RunLog | None, engine: Fabric) -> None:
-    """In the first process, while the others wait."""
-    if log is not None:
-        record = validate_and_keep(recipe, state, batches.sets[0], out)
-        log.write(record)
-        tqdm.write(json.dumps(record))
-    engine.barrier()
 
 
 def _loss_record(state: RunState, loss: StepLoss, rate: float, seconds: float) -> dict[str, float]:
@@ -151,7 +164,8 @@ def _loss_record(state: RunState, loss: StepLoss, rate: float, seconds: float) -
         "seconds_per_step": round(seconds, 3),
     }
     if loss.flow is not None:
-        record["flow_bits"] = round(loss.flow.bits_per_dimension.item(), 6)
+        if loss.flow.bits_per_dimension > 0:
+            record["flow_bits"] = round(loss.flow.bits_per_dimension.item(), 6)
         record["boundary"] = round(loss.flow.boundary.item(), 6)
     return record
 

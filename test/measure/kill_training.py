@@ -1,8 +1,9 @@
 """python test/measure/kill_training.py [--kills 20] [--steps 150]: a training run that is killed again and again.
 
 Trains a small network on a few drawn frames twice: once without disturbance, and once killed with SIGKILL at random
-moments, in the middle of steps, validations and checkpoints, and started again each time. At the end, weights and
-logged losses must be equal in every bit. Prints a JSON summary; exit status 1 where they are not.
+moments, in the middle of steps, validations and checkpoints, and started again each time; a kill that finds no live run
+does not count. At the end, weights and logged losses must be equal in every bit. With --synthetic a flow is trained
+along, in bf16. Prints a JSON summary; exit status 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ import torch
 import yaml
 
 from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.training.flow.config import FLOWS
+from densehybrid_ros.training.flow.dense_flow import DenseFlow
+from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
 
 RECIPE = {
     "architecture": "ladder_lite0",
@@ -53,25 +57,48 @@ class Outcome:
     logs_equal: bool
 
 
-def kill_and_compare(kills: int, steps: int, seed: int, folder: Path) -> Outcome:
-    """Works in `folder`."""
+def kill_and_compare(kills: int, steps: int, seed: int, folder: Path, synthetic: bool = False) -> Outcome:
+    """Works in `folder`.
+
+    Raises:
+        RuntimeError: the run ended before all kills were done; more steps are needed.
+    """
     _draw_frames(folder / "frames", 4)
-    (folder / "recipe.yaml").write_text(yaml.safe_dump({**RECIPE, "steps": steps}))
+    recipe = {**RECIPE, "steps": steps}
+    if synthetic:
+        _fresh_flow(folder / "flow.safetensors")
+        recipe |= {"precision": "bf16", "flow": {"weights": str(folder / "flow.safetensors"), "sides": [16, 32]}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     whole, cut = folder / "whole", folder / "cut"
+    begun = time.monotonic()
     assert _start(folder, whole).wait(PATIENCE) == 0
+    # so that all kills together take about half of the run's time
+    longest_life = min(LONGEST_LIFE, (time.monotonic() - begun) / kills)
     rng = random.Random(seed)
     killed_at: list[int] = []
     for _ in range(kills):
         process = _start(folder, cut)
         _wait_until_at_work(cut, process)
-        time.sleep(rng.uniform(0, LONGEST_LIFE))
+        time.sleep(rng.uniform(0, longest_life))
+        if process.poll() is not None:
+            raise RuntimeError(f"the run ended after {len(killed_at)} kills; give more --steps")
         process.send_signal(signal.SIGKILL)
         process.wait()
         killed_at.append(_last_step(cut))
     assert _start(folder, cut).wait(PATIENCE) == 0
+    if synthetic:
+        flows = [load_flow(each / "flow.safetensors")[0].state_dict() for each in (whole, cut)]
+        assert all(torch.equal(flows[0][name], flows[1][name]) for name in flows[0])
     first, second = (load_weights(each / "weights.safetensors")[0].state_dict() for each in (whole, cut))
     equal = all(torch.equal(first[name], second[name]) for name in first)
     return Outcome(killed_at, equal, _losses(whole) == _losses(cut))
+
+
+def _fresh_flow(path: Path) -> None:
+    torch.manual_seed(0)
+    flow = DenseFlow(FLOWS["small"]).train()
+    flow.log_likelihood(torch.rand(4, 3, 32, 32))  # sets the activation norms
+    save_flow(path, flow, "small")
 
 
 def _draw_frames(root: Path, count: int) -> None:
@@ -121,9 +148,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--synthetic", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = kill_and_compare(arguments.kills, arguments.steps, arguments.seed, Path(folder))
+        outcome = kill_and_compare(arguments.kills, arguments.steps, arguments.seed, Path(folder), arguments.synthetic)
     print(json.dumps(outcome.__dict__, indent=2))
     sys.exit(not (outcome.weights_equal and outcome.logs_equal))
 

@@ -14,7 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_weights() -> None:
+@pytest.mark.parametrize("options", [[], ["--synthetic"]], ids=["real", "synthetic"])
+def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_weights(options: list[str]) -> None:
     command = [
         sys.executable,
         str(REPOSITORY / "test" / "measure" / "kill_training.py"),
@@ -22,6 +23,7 @@ def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_weights() -> 
         "4",
         "--steps",
         "24",
+        *options,
     ]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=580)

@@ -97,6 +97,40 @@ def test_a_classifier_that_is_not_called_once_is_refused() -> None:
         attach(Plain(calls=2), "head.1")(torch.rand(1, 3, 16, 16))
 
 
+class InPlace(nn.Module):
+    """Names its classifier's argument, and changes the answer in place afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk, self.head = nn.Conv2d(3, 12, 3, stride=4, padding=1), nn.Conv2d(12, 5, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(input=self.trunk(images)).mul_(0.1)
+
+
+def test_what_the_model_does_with_the_logits_afterwards_does_not_change_them() -> None:
+    model = InPlace().eval()
+    images = torch.rand(1, 3, 16, 16)
+    with torch.inference_mode():
+        torch.testing.assert_close(attach(model, "head")(images)[0], model.head(model.trunk(images)))
+    logits, dataset_logits = attach(InPlace(), "head").train()(images)
+    (logits.sum() + dataset_logits.sum()).backward()
+
+
+@pytest.mark.parametrize("classes", [1, 255, 300])
+def test_impossible_numbers_of_classes_are_refused(classes: int) -> None:
+    with pytest.raises(SetupError, match=f"has {classes} output channels; 2 to 254"):
+        attach(nn.Sequential(nn.Conv2d(3, classes, 1)), "0")
+
+
+def test_asking_for_the_stride_leaves_frozen_parts_frozen() -> None:
+    hybrid = attach(Plain(), "head.1").train()
+    frozen = hybrid.segmenter.get_submodule("trunk.1").eval()
+    assert hybrid.stride == 4
+    assert hybrid.training
+    assert not frozen.training
+
+
 def transformers_models() -> dict[str, tuple[Any, Any, str]]:
     """Name → class, small configuration, and the path of the classifier."""
     transformers = pytest.importorskip(

@@ -111,6 +111,22 @@ def test_every_set_has_a_split_to_report_on_or_none(tmp_path: Path) -> None:
             run(tmp_path, name, "--root", str(tmp_path / "nowhere"))
 
 
+def test_negatives_are_pasted_into_sets_without_anomalies(streethazards: Path, weights: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    segments = np.zeros((HEIGHT, WIDTH), np.uint8)
+    segments[10:50, 20:70] = 3
+    write(tmp_path / "negatives/images/held_out/0.jpg", rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8))
+    write(tmp_path / "negatives/annotations/held_out/0.png", segments)
+    plain = ["streethazards", "--root", str(streethazards), "--weights", str(weights), "--scores", "hybrid"]
+    pasted = [*plain, "--negatives", str(tmp_path / "negatives"), "held_out"]
+    report = run(tmp_path, *pasted)
+    assert report["protocol"] == "streethazards/test with pasted negatives"
+    assert report == run(tmp_path, *pasted), "pasted anew each time"
+    assert report["scores"] != run(tmp_path, *plain)["scores"]
+    with pytest.raises(SetupError, match="--negatives needs a set with classes"):
+        run(tmp_path, "lostandfound", "--root", str(tmp_path), "--negatives", str(tmp_path / "negatives"), "held_out")
+
+
 def test_a_root_is_needed(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="fishyscapes-static needs --root"):
         run(tmp_path, "fishyscapes-static")

@@ -21,6 +21,7 @@ from densehybrid_ros.training.calibration import CalibrationPart, CalibrationSet
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.taxonomies import taxonomy_named
 from densehybrid_ros.training.negatives import KEPT, NegativeSet
+from densehybrid_ros.training.pasted_set import PastedSet
 
 ANOMALY = 12
 
@@ -60,7 +61,7 @@ def data(tmp_path: Path) -> Path:
 def parts(data: Path) -> list[CalibrationPart]:
     negatives = NegativeSet(data / "negatives", "validation")
     return [
-        CalibrationPart(labelled_set("camvid", data / "camvid", "val"), 3, negatives),
+        CalibrationPart(PastedSet(labelled_set("camvid", data / "camvid", "val"), negatives), 3),
         CalibrationPart(labelled_set("fishyscapes-static", data / "static", ""), 60),
         CalibrationPart(labelled_set("roadworld", data / "roadworld", "val"), 60),
     ]
@@ -81,8 +82,7 @@ def test_the_set_holds_pasted_negatives_and_those_of_the_sets(data: Path) -> Non
         assert set(np.unique(truth)) == {0, len(classes)}
     assert np.count_nonzero(read[6][1] == len(classes)) == 30 * 40
     assert made.description == (
-        "camvid/val with pasted held-out negatives (3 pictures), fishyscapes-static (2 pictures), "
-        "roadworld/val (2 pictures)"
+        "camvid/val with pasted negatives (3 pictures), fishyscapes-static (2 pictures), roadworld/val (2 pictures)"
     )
     with pytest.raises(IndexError):
         made.read(len(made))
@@ -90,12 +90,12 @@ def test_the_set_holds_pasted_negatives_and_those_of_the_sets(data: Path) -> Non
 
 def test_sets_that_do_not_fit_are_refused(data: Path) -> None:
     with pytest.raises(
-        SetupError, match=r"camvid/val has other classes \(sky, building.*than the weights \(road, side"
+        SetupError,
+        match=r"camvid/val with pasted negatives has other classes \(sky, building.*than the weights \(road, side",
     ):
         CalibrationSet(parts(data), taxonomy_named("cityscapes").classes)
-    binary = replace(parts(data)[1], negatives=NegativeSet(data / "negatives", "validation"))
     with pytest.raises(SetupError, match="fishyscapes-static tells no classes"):
-        CalibrationSet([binary], taxonomy_named("camvid").classes)
+        PastedSet(parts(data)[1].source, NegativeSet(data / "negatives", "validation"))
 
 
 def test_the_threshold_has_the_best_f1_and_the_curve_its_rates(random_weights: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_file_for_the_node_is_written(data: Path, random_weights: Path, tmp_pa
     assert info.inference_width == 96
     assert info.figures == {"p mIoU": 70.1, "p hybrid AP": 95.0, "p hybrid FPR95": 1.2}
     assert {"hybrid", "likelihood", "posterior"} <= info.calibration.keys()
-    assert info.calibration["hybrid"].measured_on.startswith("camvid/val with pasted held-out negatives (2 pictures), ")
+    assert info.calibration["hybrid"].measured_on.startswith("camvid/val with pasted negatives (2 pictures), ")
     assert Segmenter.load(str(out), "cpu", "fp32", 0).info.threshold == info.threshold
 
 
@@ -177,6 +177,29 @@ def test_command_lines_that_make_no_sense_are_refused(
     with pytest.raises(SetupError, match=message):
         export.main([str(random_weights), str(out), *(each.format(data=data) for each in arguments)])
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "FileNotFoundError"), ("{}", "protocol|scores"), ("[1]", "no report"), ("no json", "no report")],
+)
+def test_what_is_no_report_is_refused_before_the_work(
+    data: Path, random_weights: Path, tmp_path: Path, content: str | None, message: str
+) -> None:
+    report, out = tmp_path / "report.json", tmp_path / "out.safetensors"
+    if content is not None:
+        report.write_text(content)
+    arguments = ["--anomalies", "roadworld", str(data / "roadworld"), "val", "--evaluation", str(report)]
+    with pytest.raises(SetupError, match=message):
+        export.main([str(random_weights), str(out), *arguments])
+    assert not out.exists()
+
+
+def test_a_range_table_is_a_report_too(tmp_path: Path) -> None:
+    report = tmp_path / "range.json"
+    scores = {"hybrid": {"ap": 70.5, "fpr95": None, "auroc": 99.0, "by_range": []}}
+    report.write_text(json.dumps({"protocol": "lostandfound", "scores": scores}))
+    assert export.figures_of_report(report) == {"lostandfound hybrid AP": 70.5}
 
 
 def test_large_sets_of_negatives_are_not_kept_in_memory(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,14 @@ def installed() -> None:
 
 
 @pytest.mark.filterwarnings("default")  # the exporter's own
+def test_an_opset_that_cannot_be_had_is_not_claimed(tmp_path: Path, random_weights: Path) -> None:
+    installed()
+    small = [str(tmp_path / "network.onnx"), "--weights", str(random_weights), "--size", "64", "64"]
+    with pytest.raises(SetupError, match="cannot convert it to 9"):
+        export_onnx.main([*small, "--opset", "9"])
+
+
+@pytest.mark.filterwarnings("default")  # the exporter's own
 @pytest.mark.parametrize("architecture", ["ladder_lite0", "ldn121"])
 @pytest.mark.parametrize("size", [(96, 64), (104, 72)])
 def test_the_exported_network_answers_as_torch_does(

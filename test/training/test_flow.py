@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,51 @@ def test_the_boundary_gradient_reaches_the_first_layer_and_leaves_the_segmenter_
     assert all(torch.equal(before[name], value) for name, value in segmenter.state_dict().items())
     assert all((parameter.grad == 1).all() for parameter in segmenter.parameters())
     assert segmenter.training
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_the_boundary_gradient_survives_a_segmenter_in_half_precision(kind: torch.dtype) -> None:
+    """A mean over 10⁵ pixels, times 0.03: in fp16 its gradient would be 0 without a scale."""
+    found = []
+    for precision in (nullcontext, lambda: torch.autocast("cpu", kind)):
+        torch.manual_seed(0)
+        flow, segmenter = disturbed(DenseFlow(TINY), 0.05), TwoHeads().eval()
+        images = torch.rand(4, 3, 256, 256, generator=seeded())
+        labels = torch.zeros(4, 256, 256, dtype=torch.int64)
+        everywhere_real = torch.ones_like(labels)  # no inlier is replaced: the boundary term acts alone
+        mixed = paste_samples(flow, images, labels, everywhere_real, SamplePasting((216, 216)), seeded())
+        assert len(mixed.replaced) == 0
+        shared: list[Tensor] = []
+
+        def watched(values: Tensor, shared: list[Tensor] = shared) -> Tensor:
+            shared.append(values.clone())
+            return values
+
+        flow_step(flow, torch.optim.Adamax(flow.parameters()), segmenter, mixed, 0.03, watched, seeded(), precision)
+        found.append(shared[0])
+    assert float(found[1].norm()) > 0
+    assert float(nn.functional.cosine_similarity(found[0], found[1], 0)) > 0.8
+
+
+def test_places_with_real_negatives_do_not_teach_the_flow_what_is_inlier() -> None:
+    flow = disturbed(DenseFlow(TINY), 0.01)
+    images, labels, dataset_labels = batch()
+    dataset_labels[0] = 1
+    images[0] = 0.9  # what is a negative is bright, what is not is dark
+    images[1:] *= 0.1
+    mixed = paste_samples(flow, images, labels, dataset_labels, SamplePasting((32, 32), 1.0), seeded())
+    assert mixed.generated.flatten(1).any(1).all()
+    assert len(mixed.replaced) == 3
+    assert float(mixed.replaced.max()) < 0.2
+
+
+def test_a_flow_that_explodes_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, segmenter = disturbed(DenseFlow(TINY), 0.05), TwoHeads().eval()
+    mixed = paste_samples(flow, *batch(), SamplePasting((32, 32)), seeded())
+    weights = [parameter.detach().clone() for parameter in flow.parameters()]
+    with pytest.raises(SetupError, match=r"flow's gradient is not finite; lower flow\.learning_rate"):
+        flow_step(flow, torch.optim.Adamax(flow.parameters()), segmenter, mixed, math.inf, generator=seeded())
+    assert all(torch.equal(old, new) for old, new in zip(weights, flow.parameters(), strict=True))
 
 
 def test_the_flow_works_in_full_precision_where_the_segmenter_does_not() -> None:

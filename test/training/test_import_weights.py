@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -79,6 +82,41 @@ def test_what_does_not_fit_is_named(released: dict[str, Tensor], tmp_path: Path)
         imported(spoilt, tmp_path)
     for part in ("'logits.conv.bias' is missing", "'surprise' is unknown", "11x128x1x1 where 19x128x1x1 is wanted"):
         assert part in str(raised.value)
+
+
+def test_figures_and_options_beside_the_tensors_are_no_obstacle(released: dict[str, Tensor], tmp_path: Path) -> None:
+    """NumPy's scalars, as pickled by its versions 1 and 2, and the options of argparse."""
+    content = {"state_dict": released, "mean_iu": np.float64(0.83), "iu": np.float32(0.5), "args": Namespace(lr=0.1)}
+    out = imported(content, tmp_path)
+    assert torch.equal(load_weights(out)[0].state_dict()["logits.conv.weight"], released["logits.conv.weight"])
+    before, after = tmp_path / "numpy1.pt", tmp_path / "checkpoint.pt"
+    with zipfile.ZipFile(after) as new, zipfile.ZipFile(before, "w") as old:
+        for entry in new.namelist():
+            old.writestr(entry, new.read(entry).replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    assert b"numpy.core.multiarray" in before.read_bytes()
+    assert read_state_dict(before).keys() == released.keys()
+
+
+def test_weights_that_are_not_finite_are_refused(released: dict[str, Tensor], tmp_path: Path) -> None:
+    spoilt = {**released, "logits.conv.bias": torch.full((19,), float("nan"))}
+    with pytest.raises(SetupError, match=r"'logits\.conv\.bias' is not finite"):
+        imported(spoilt, tmp_path)
+
+
+def test_altered_files_end_in_one_line(tmp_path: Path) -> None:
+    torch.save({"state_dict": {f"layer{number}.weight": torch.rand(3, 3) for number in range(6)}}, tmp_path / "good.pt")
+    good, rng = (tmp_path / "good.pt").read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(150):
+        spoilt = bytearray(good)
+        for place in rng.integers(0, len(good), 12):
+            spoilt[place] = rng.integers(256)
+        (tmp_path / "bad.pt").write_bytes(spoilt)
+        try:
+            read_state_dict(tmp_path / "bad.pt")
+        except SetupError:
+            refused += 1
+    assert refused > 50
 
 
 class Trap:

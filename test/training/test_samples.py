@@ -78,6 +78,45 @@ def test_a_crop_moves_picture_and_labels_together() -> None:
         assert agree[inner.astype(bool)].mean() > 0.98
 
 
+def test_released_crops_are_placed_and_scaled_evenly() -> None:
+    """Of a picture 200 px high and wide, by crops of 100; natural ones show the borders more often."""
+    rows = np.repeat(np.arange(200, dtype=np.uint8)[:, None], 200, 1)
+    image = np.repeat(rows[..., None], 3, 2)
+    at_the_top = {}
+    for style in ("natural", "released"):
+        crops = [
+            jittered_crop(image, rows, (100, 100), (1.0, 1.0), np.random.default_rng(seed), style=style)[1]
+            for seed in range(300)
+        ]
+        at_the_top[style] = np.mean([crop.min() <= 5 for crop in crops])
+    assert at_the_top["released"] < 0.12
+    assert at_the_top["natural"] > 0.15
+    heights, rng = [], np.random.default_rng(0)
+    for _ in range(600):
+        crop = jittered_crop(image, rows, (64, 64), (0.5, 2.0), rng, style="released")[1]
+        heights.append(64 / (float(np.ptp(crop[crop < 255])) + 1))
+    assert np.mean(np.array(heights) < 0.99) == pytest.approx(1 / 3, abs=0.06)
+
+
+@pytest.mark.parametrize("side", [192, 384])
+def test_released_patches_keep_their_proportions(tmp_path: Path, side: int) -> None:
+    """A picture of circles on a grid; LDN's patches of 384 px are not jittered, DeepLab's of 192 are."""
+    for kind in ("images", "annotations"):
+        (tmp_path / kind / "training").mkdir(parents=True)
+    segments = np.ones((150, 300), np.uint8)
+    rows, columns = np.mgrid[0:150, 0:300]
+    ramps = np.stack([columns * 0.8, rows * 1.6, 0 * rows], -1).astype(np.uint8)  # BGR
+    cv2.imwrite(str(tmp_path / "images/training/0.png"), ramps)
+    cv2.imwrite(str(tmp_path / "annotations/training/0.png"), segments)
+    negatives, scales = NegativeSet(tmp_path), []
+    for seed in range(12):
+        patch = released_patch(negatives, np.random.default_rng(seed), side).image.astype(float)
+        down, across = np.ptp(patch[..., 1][:, 0]) / 1.6 / side, np.ptp(patch[..., 2][0]) / 0.8 / side
+        assert down == pytest.approx(across, rel=0.06)
+        scales.append(1 / down)
+    assert (np.ptp(scales) < 0.15) == (side == 384)
+
+
 def test_what_lies_outside_the_picture_is_ignored() -> None:
     image, truth = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
     _, labels = jittered_crop(image, truth, (64, 96), (1.0, 1.0), np.random.default_rng(0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table, pair_files
+from densehybrid_ros.training.datasets.listing import folder_listing
+from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
 
 CLASSES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
 # the CamVid authors' colours, bicyclist brightened to differ from building at night
@@ -29,8 +30,8 @@ IDS = frozenset(range(ANOMALY_ID + 1))
 
 def camvid(root: Path, split: str, name: str = "camvid") -> LabelledSet:
     """`images/{split}/*.jpg|png` with `labels/{split}/*.png`."""
-    pairs = pair_files(root / "images" / split, root / "labels" / split)
-    return LabelledSet(f"{name}/{split}", pairs, TABLE, CLASSES, PALETTE, IDS)
+    files = folder_listing(root / "images" / split, root / "labels" / split)
+    return LabelledSet(f"{name}/{split}", files, TABLE, CLASSES, PALETTE, IDS)
 
 
 def roadworld(root: Path, split: str) -> LabelledSet:
@@ -40,4 +41,5 @@ def roadworld(root: Path, split: str) -> LabelledSet:
 
 def camvid_ood(root: Path, split: str = "") -> LabelledSet:
     """`images/*.jpg` with `labels/*.png`; anomalies have id 12."""
-    return LabelledSet("camvid-ood", pair_files(root / "images", root / "labels"), TABLE, CLASSES, PALETTE, IDS)
+    files = folder_listing(root / "images", root / "labels")
+    return LabelledSet("camvid-ood", files, TABLE, CLASSES, PALETTE, IDS)

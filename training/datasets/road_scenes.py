@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table, pair_files, pictures_in, with_labels
+from densehybrid_ros.training.datasets.listing import by_folder, folder_listing
+from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
 from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19
 
 CLASSES, PALETTE = CITYSCAPES_19.classes, CITYSCAPES_19.palette
@@ -31,33 +31,13 @@ def cityscapes_void(root: Path, split: str) -> LabelledSet:
 
 def wilddash2(root: Path, split: str = "") -> LabelledSet:
     """`images/*.jpg` with `labels/*.png`; there are no splits."""
-    if split not in ("", "all"):
-        raise SetupError(f"wilddash2 has no split '{split}'; leave it empty")
     table = label_table(TRAIN_IDS | WILDDASH_EXTRA)
-    pairs = pair_files(root / "images", root / "labels")
-    return LabelledSet("wilddash2", pairs, table, CLASSES, PALETTE, frozenset([*range(39), 255]))
+    files = folder_listing(root / "images", root / "labels")
+    return LabelledSet("wilddash2", files, table, CLASSES, PALETTE, frozenset([*range(39), 255]))
 
 
 def _cityscapes(root: Path, split: str, name: str, train_ids: dict[int, int]) -> LabelledSet:
     images, labels = root / "leftImg8bit" / split, root / "gtFine" / split
-    pictures = [path for path in pictures_in(*folders_in(images)) if path.stem.endswith("_leftImg8bit")]
-
-    def labels_of(path: Path) -> Path:
-        return labels / path.parent.name / path.name.replace("_leftImg8bit.png", "_gtFine_labelIds.png")
-
-    pairs = with_labels(pictures, labels_of)
+    files = by_folder(images, "_leftImg8bit", labels, "_gtFine_labelIds")
     # 255 is the licence plate, −1 in Cityscapes' own table
-    return LabelledSet(f"{name}/{split}", pairs, label_table(train_ids), CLASSES, PALETTE, frozenset([*range(34), 255]))
-
-
-def folders_in(folder: Path) -> list[Path]:
-    """
-    Raises:
-        SetupError: it is absent, or holds none.
-    """
-    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if not found:
-        raise SetupError(
-            f"{folder} holds no folders of pictures; give the folder of the data set with --data or --root"
-        )
-    return found
+    return LabelledSet(f"{name}/{split}", files, label_table(train_ids), CLASSES, PALETTE, frozenset([*range(34), 255]))

@@ -1,4 +1,4 @@
-"""Mapillary Vistas v1.2 in the 19 classes of Cityscapes; config.json says which id is which label."""
+"""Mapillary Vistas v1.2 in the 19 classes of Cityscapes; its configuration says which id is which label."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table, pair_files
+from densehybrid_ros.training.datasets.listing import folder_listing
+from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
 from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -51,16 +52,27 @@ SOURCES: dict[str, tuple[str, ...]] = {
 """Class → labels of Vistas; all others are ignored."""
 
 
+CONFIGS = ("config.json", "config_v1.2.json")
+LABEL_FOLDERS = ("labels", "v1.2/labels")
+"""As v1.2 was given out by itself, and as it is today, together with v2.0."""
+
+
 def vistas(root: Path, split: str) -> LabelledSet:
-    """`{split}/images/*.jpg` with `{split}/labels/*.png`; splits training and validation."""
-    names = label_names(root / "config.json")
+    """`{split}/images/*.jpg` with `{split}/labels/*.png` or `{split}/v1.2/labels/*.png`; training and validation."""
+    names = label_names(_first_there(root, CONFIGS))
     class_of = {source: index for index, sources in enumerate(SOURCES.values()) for source in sources}
     table = label_table({index: class_of[name] for index, name in enumerate(names) if name in class_of})
-    pairs = pair_files(root / split / "images", root / split / "labels")
+    files = folder_listing(root / split / "images", _first_there(root / split, LABEL_FOLDERS))
     taxonomy = CITYSCAPES_19
     return LabelledSet(
-        f"vistas/{split}", pairs, table, taxonomy.classes, taxonomy.palette, frozenset([*range(len(names)), 255])
+        f"vistas/{split}", files, table, taxonomy.classes, taxonomy.palette, frozenset([*range(len(names)), 255])
     )
+
+
+def _first_there(folder: Path, names: tuple[str, ...]) -> Path:
+    """The first of them that exists below the folder; where none does, the first, for the message that follows."""
+    paths = [folder / name for name in names]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def label_names(path: Path) -> list[str]:
@@ -72,10 +84,14 @@ def label_names(path: Path) -> list[str]:
     try:
         names = [str(label["name"]) for label in json.loads(path.read_text())["labels"]]
     except FileNotFoundError as error:
-        raise SetupError(f"{path} does not exist; it comes with Vistas v1.2 and says what the ids mean") from error
+        raise SetupError(
+            f"{path} does not exist, and no {CONFIGS[1]} beside it; it comes with Vistas and says what the ids mean"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise SetupError(f"{path} is not the config.json of Vistas v1.2 ({error}); copy it anew") from error
+        raise SetupError(f"{path} is not the configuration of Vistas v1.2 ({error}); copy it anew") from error
     missing = [source for sources in SOURCES.values() for source in sources if source not in names]
     if missing:
-        raise SetupError(f"{path} lacks {len(missing)} labels of Vistas v1.2; the first is {missing[0]}")
+        raise SetupError(
+            f"{path} lacks {len(missing)} labels of Vistas v1.2; the first is {missing[0]}; take that of v1.2"
+        )
     return names

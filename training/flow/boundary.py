@@ -11,11 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class FlowLoss:
-    """Scalars; `total` is their weighted sum."""
+    """Scalars, means over all processes; `total` is their weighted sum."""
 
     total: Tensor
     bits_per_dimension: Tensor
-    """L_mle of the inlier crops that the samples replaced."""
+    """L_mle of the inlier crops that the samples replaced; 0 where they replaced none."""
     boundary: Tensor
     """L_jsd of the samples, nats; 0 where the segmenter is undecided between all classes, at most ln 2."""
 

@@ -37,7 +37,7 @@ def load_flow(path: Path) -> tuple[DenseFlow, str]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise SetupError(f"flow {path} cannot be read as safetensors ({error}); copy it anew") from error
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") != FORMAT or "config" not in metadata:
         raise SetupError(f"{path} holds no flow; make one with: densehybrid pretrain-flow")
     flow = DenseFlow(flow_config(metadata["config"]))
     try:

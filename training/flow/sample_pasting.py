@@ -16,6 +16,8 @@ from densehybrid_ros.training.losses import OUTLIER
 SOLID, CLEAR = 0.75, 0.25
 """Alpha from which a pixel is a sample's, and up to which it is the picture's; between the two it has no label."""
 
+TRIES = 12
+
 
 @dataclass(frozen=True)
 class MixedBatch:
@@ -28,7 +30,8 @@ class MixedBatch:
     dataset_labels: Tensor
     """(B, H, W), 1 on samples."""
     replaced: Tensor
-    """(n, 3, h, w) in [0, 1]: what the samples took the place of, at the resolution at which they were sampled."""
+    """(n, 3, h, w) in [0, 1]: what the samples took the place of, at the resolution at which they were sampled; where
+    a real negative is in that place, another place of that size."""
     generated: Tensor
     """(B, H, W) bool: pixels of samples."""
 
@@ -81,13 +84,14 @@ def paste_samples(
         samples = F.interpolate(samples, (side, side), mode="bilinear", align_corners=False)
     alphas = alpha_masks(len(indices), side, pasting.style, generator, device)
     mixed, replaced = list(images.unbind()), []
-    labels, dataset_labels = labels.clone(), dataset_labels.clone()
+    given_labels, labels, dataset_labels = dataset_labels, labels.clone(), dataset_labels.clone()
     generated = torch.zeros_like(labels, dtype=torch.bool)
     for sample, alpha, index, top, left in zip(samples, alphas, indices, tops, lefts, strict=True):
         window = (..., slice(top, top + side), slice(left, left + side))
-        replaced.append(images[index][window])
+        place = images[index][window]
+        replaced += inlier_places(images, given_labels, (index, top, left), side, generator)
         if natural:
-            sample = towards_place(recoloured(sample, generator), replaced[-1], generator)
+            sample = towards_place(recoloured(sample, generator), place, generator)
         padding = (left, width - left - side, top, height - top - side)
         weight = F.pad(alpha, padding)
         mixed[index] = images[index] * (1 - weight) + F.pad(sample * alpha, padding)
@@ -95,8 +99,32 @@ def paste_samples(
         dataset_labels[index][weight > CLEAR] = IGNORE
         dataset_labels[index][weight >= SOLID] = OUTLIER
         generated[index] = weight >= SOLID
-    crops = F.interpolate(torch.stack(replaced), size, mode="bilinear", align_corners=False, antialias=True)
-    return MixedBatch(torch.stack(mixed), labels, dataset_labels, crops, generated)
+    inliers = images.new_zeros(0, 3, *size)
+    if replaced:
+        inliers = F.interpolate(torch.stack(replaced), size, mode="bilinear", align_corners=False, antialias=True)
+    return MixedBatch(torch.stack(mixed), labels, dataset_labels, inliers, generated)
+
+
+def inlier_places(
+    images: Tensor, dataset_labels: Tensor, first: tuple[int, int, int], side: int, generator: torch.Generator
+) -> list[Tensor]:
+    """One square of a picture without a negative in it, or none where TRIES of them all have one.
+
+    Args:
+        first: picture, row and column of the one to look at first; the others are random.
+
+    Returns:
+        at most one (3, side, side).
+    """
+    number, top, left = first
+    ends = torch.tensor([len(images), images.shape[2] - side + 1, images.shape[3] - side + 1])
+    for _ in range(TRIES):
+        window = (..., slice(top, top + side), slice(left, left + side))
+        if not (dataset_labels[number][window] == OUTLIER).any():
+            return [images[number][window]]
+        draws = torch.rand(3, generator=generator, device=generator.device).cpu()
+        number, top, left = (draws * ends).long().tolist()
+    return []
 
 
 def _draw_side(sides: tuple[int, int], largest: int, stride: int, generator: torch.Generator) -> int:
