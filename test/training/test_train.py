@@ -142,12 +142,16 @@ def test_parts_of_a_batch_add_up_to_the_whole(data: Path, tmp_path: Path, bounde
 def test_two_processes_do_what_one_does_with_twice_the_batch(data: Path, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, **EXACT)
     run(data, recipe, tmp_path / "one")
-    command = [sys.executable, "-m", "densehybrid_ros.cli", "train", str(recipe), "--data", str(data), "--out"]
-    options = [str(tmp_path / "two"), "--device", "cpu", "--workers", "0", "--processes", "2"]
+    run_in_two_processes(data, recipe, tmp_path / "two")
+    assert_same_losses(tmp_path / "one", tmp_path / "two")
+
+
+def run_in_two_processes(data: Path, recipe: Path, out: Path) -> None:
+    command = [sys.executable, "-m", "densehybrid_ros.cli", "train", str(recipe), "--data", str(data)]
+    options = ["--out", str(out), "--device", "cpu", "--workers", "0", "--processes", "2"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    assert_same_losses(tmp_path / "one", tmp_path / "two")
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +181,20 @@ def test_synthetic_negatives_are_trained_along(data: Path, tmp_path: Path, flow:
     assert min(bits) > 0
     before, after = load_flow(flow)[0].state_dict(), load_flow(tmp_path / "run" / "flow.safetensors")[0].state_dict()
     assert not torch.equal(before["blocks.0.units.0.parts.1.weight"], after["blocks.0.units.0.parts.1.weight"])
+
+
+def test_two_processes_train_one_flow(data: Path, tmp_path: Path, flow: Path) -> None:
+    """Each draws samples of its own; what both have learned is in the one flow that is kept."""
+    section = {"weights": str(flow), "sides": [16, 32], "learning_rate": 1e-3}
+    pasting = {"inlier_probability": 0.0}
+    recipe = write_recipe(tmp_path, steps=2, batch=4, log_every=1, flow=section, pasting=pasting)
+    run(data, recipe, tmp_path / "one")
+    run_in_two_processes(data, recipe, tmp_path / "two")
+    steps = [record for record in losses(tmp_path / "two") if "loss" in record]
+    assert all(record["flow_bits"] > 0 for record in steps)
+    kept = [load_flow(tmp_path / name / "flow.safetensors")[0].state_dict() for name in ("one", "two")]
+    differences = [float((kept[0][name].float() - kept[1][name].float()).abs().max()) for name in kept[0]]
+    assert 0 < max(differences) < 0.1
 
 
 def test_a_flow_step_in_every_other_step(data: Path, tmp_path: Path, flow: Path) -> None:
