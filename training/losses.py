@@ -24,7 +24,10 @@ class HybridLossWeights:
     bounded: bool = False
     """False: mean LSE over negatives (eq. 14), unbounded below. True: logistic in LSE, see `likelihood_loss`."""
     outlier: float = 1.0
-    """Weight of one pasted pixel against one inlier pixel in L_d."""
+    """Weight of pasted pixels against inlier pixels in L_d."""
+    by_set: bool = False
+    """L_d is one mean over inliers and negatives, as in the authors' released code; True: the sum of a mean over each.
+    With dataset 1 and outlier = likelihood = β that is the paper's eq. 17."""
     as_released: bool = False
     """Void counted as inlier in L_d, and nan where a batch holds no negative, as in the authors' released code."""
 
@@ -72,7 +75,10 @@ def hybrid_loss(
         dataset_labels = torch.where(dataset_labels == IGNORE, INLIER, dataset_labels)
         inliers = inliers + void
     closed_set = closed_set_loss(logits, labels, class_weights, labelled)
-    dataset = dataset_loss(dataset_logits, dataset_labels, weights.outlier, inliers + negatives)
+    if weights.by_set:
+        dataset = dataset_loss_by_set(dataset_logits, dataset_labels, weights.outlier, inliers, negatives)
+    else:
+        dataset = dataset_loss(dataset_logits, dataset_labels, weights.outlier, inliers + negatives)
     likelihood = likelihood_loss(logits, dataset_labels, weights, inliers, negatives)
     total = closed_set + weights.dataset * dataset + weights.likelihood * likelihood
     return HybridLoss(total, closed_set, dataset, likelihood)
@@ -93,6 +99,20 @@ def dataset_loss(
     weights = dataset_logits.new_tensor([1.0, outlier_weight])
     per_pixel = F.cross_entropy(dataset_logits, dataset_labels, weights, ignore_index=IGNORE, reduction="none")
     return mean_over(per_pixel, dataset_labels != IGNORE, count)
+
+
+def dataset_loss_by_set(
+    dataset_logits: Tensor,
+    dataset_labels: Tensor,
+    outlier_weight: float = 1.0,
+    inlier_count: Tensor | None = None,
+    negative_count: Tensor | None = None,
+) -> Tensor:
+    """L_d(inlier) + outlier_weight·L_d(outlier), each a mean over its own pixels (DenseHybrid, eq. 17)."""
+    log_posterior = dataset_logits.log_softmax(1)
+    inlier = mean_over(-log_posterior[:, INLIER], dataset_labels == INLIER, inlier_count)
+    outlier = mean_over(-log_posterior[:, OUTLIER], dataset_labels == OUTLIER, negative_count)
+    return inlier + outlier_weight * outlier
 
 
 def likelihood_loss(

@@ -71,6 +71,10 @@ def training_step(
         parts.append(torch.stack([loss.total, loss.closed_set, loss.dataset, loss.likelihood]).detach())
     terms = summed(engine, torch.stack(parts).sum(0))
     if not torch.isfinite(terms).all():
+        if recipe.loss.as_released and not counts[2]:
+            raise SetupError(
+                f"the batch of step {state.step} holds no negative: as_released makes that nan, as released"
+            )
         raise SetupError(f"the loss is not finite at step {state.step}; lower the learning rate or bound the loss")
     if recipe.precision != "fp16" and not gradients_are_finite(state.model):
         raise SetupError(f"a gradient is not finite at step {state.step}; lower the learning rate or bound the loss")

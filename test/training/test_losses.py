@@ -78,6 +78,20 @@ def test_the_plain_term_is_unbounded_and_the_bounded_one_is_not() -> None:
     assert likelihood_loss(low, DATASET_LABELS, bounded).item() >= 0
 
 
+def test_the_papers_weighting_can_be_chosen() -> None:
+    """Eq. 17: L_cls + L_d(inlier) + β·(L_d(outlier) + L_x), each a mean over its own set."""
+    beta = 0.03
+    weights = HybridLossWeights(dataset=1.0, likelihood=beta, outlier=beta, by_set=True)
+    closed, _, likelihood = references()
+    log_posterior = DATASET.log_softmax(1)
+    inlier = -log_posterior[:, 0][DATASET_LABELS == 0].mean().item()
+    outlier = -log_posterior[:, 1][DATASET_LABELS == 1].mean().item()
+    loss = hybrid_loss(LOGITS, DATASET, LABELS, DATASET_LABELS, weights)
+    assert loss.total.item() == pytest.approx(closed + inlier + beta * (outlier + likelihood), rel=1e-6)
+    none = hybrid_loss(LOGITS, DATASET, LABELS.clamp(max=3), torch.zeros_like(DATASET_LABELS), weights)
+    assert none.dataset.item() == pytest.approx(-log_posterior[:, 0].mean().item(), rel=1e-6)
+
+
 def test_outliers_can_weigh_more_than_inliers() -> None:
     weights = HybridLossWeights(dataset=1.0)
     plain = hybrid_loss(LOGITS, DATASET, LABELS, DATASET_LABELS, weights).dataset
