@@ -73,7 +73,7 @@ def training_step(
     if not torch.isfinite(terms).all():
         if recipe.loss.as_released and not counts[2]:
             raise SetupError(
-                f"the batch of step {state.step} holds no negative: as_released makes that nan, as released"
+                f"the batch of step {state.step} holds no negative: as_released gives nan, as released"
             )
         raise SetupError(f"the loss is not finite at step {state.step}; lower the learning rate or bound the loss")
     if recipe.precision != "fp16" and not gradients_are_finite(state.model):
