@@ -72,9 +72,7 @@ def training_step(
     terms = summed(engine, torch.stack(parts).sum(0))
     if not torch.isfinite(terms).all():
         if recipe.loss.as_released and not counts[2]:
-            raise SetupError(
-                f"the batch of step {state.step} holds no negative: as_released gives nan, as released"
-            )
+            raise SetupError(f"the batch of step {state.step} holds no negative: as_released gives nan, as released")
         raise SetupError(f"the loss is not finite at step {state.step}; lower the learning rate or bound the loss")
     if recipe.precision != "fp16" and not gradients_are_finite(state.model):
         raise SetupError(f"a gradient is not finite at step {state.step}; lower the learning rate or bound the loss")
