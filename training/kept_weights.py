@@ -29,7 +29,7 @@ def validate_and_keep(
 ) -> dict[str, Any]:
     """Evaluates the averaged weights and writes `weights.safetensors`, and `best.safetensors` where they are best.
 
-    The first validation set decides: by its hybrid AP, or by its mean IoU where it has no anomalies.
+    The first validation set that has such a figure decides: by its hybrid AP, or by its mean IoU where it has no anomalies.
 
     Args:
         source: the train set that gives classes and palette.
@@ -57,8 +57,9 @@ def validate_and_keep(
         per_image = dataset.name.startswith(PER_IMAGE)
         result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, per_image=per_image)
         record[dataset.name] = figures_of(result)
-        if deciding is None:
-            deciding = result.rankings["hybrid"].ap if result.rankings else result.mean_iou
+        figure = result.rankings["hybrid"].ap if result.rankings else result.mean_iou
+        if deciding is None and not math.isnan(figure):  # a binary set without anomalies has neither
+            deciding = figure
     save_weights(out / "weights.safetensors", state.average, info, half=False)
     if state.flow is not None:
         save_flow(out / "flow.safetensors", state.flow, state.flow_config)
