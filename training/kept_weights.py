@@ -29,7 +29,7 @@ def validate_and_keep(
 ) -> dict[str, Any]:
     """Evaluates the averaged weights and writes `weights.safetensors`, and `best.safetensors` where they are best.
 
-    The first validation set that has such a figure decides: by its hybrid AP, or by its mean IoU where it has no anomalies.
+    The first validation set that has a figure decides: by its hybrid AP, or by its mean IoU where it has no anomalies.
 
     Args:
         source: the train set that gives classes and palette.
