@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from densehybrid_ros.cli import main
 from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.ranking_pool import RankingPool
+from densehybrid_ros.core.score_histogram import cells_of
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
@@ -58,6 +60,8 @@ def test_every_row_equals_the_exact_metrics_over_the_files(drives: Path) -> None
     result = evaluate_lostandfound(segmenter, drives, "test", ["hybrid"], progress=False)
     assert (result.frames, result.without_range, result.without_labels) == (4, [], [])
     pools: dict[tuple[float | None, float | None], RankingPool] = {}
+    in_cells: dict[tuple[float | None, float | None], RankingPool] = {}
+    pixels: Counter[tuple[float | None, float | None]] = Counter()
     for frame in find_frames(drives, "test", ignore):
         assert frame.camera
         assert frame.disparity
@@ -68,14 +72,26 @@ def test_every_row_equals_the_exact_metrics_over_the_files(drives: Path) -> None
         score = segmenter(read_rgb(frame.left)).score
         for low, high in [(None, None), *((float(edge), edge + 5.0) for edge in range(5, 50, 5))]:
             inside = np.ones(truth.shape, bool) if low is None else (metres >= low) & (metres < high)
-            pools.setdefault((low, high), RankingPool(1)).add(score, np.where(inside, truth, np.uint8(255)))
+            kept = np.where(inside, truth, np.uint8(255))
+            pools.setdefault((low, high), RankingPool(1)).add(score, kept)
+            cells = cells_of(score.ravel()).astype(np.float32).reshape(score.shape)  # below 2²⁴, so exact
+            in_cells.setdefault((low, high), RankingPool(1)).add(cells, kept)
+            pixels[low, high] += int((kept < 255).sum())
     rows = result.tables["hybrid"].rows()
     assert sum(row.ranking is not None for row in rows) >= 4
+    judged = 0
     for row in rows:
         pool = pools[row.low, row.high]
         assert (row.ranking is not None) == pool.has_both_kinds()
-        if row.ranking is not None:
-            assert row.ranking.ap == pytest.approx(pool.result().ap, abs=1e-3)
+        if row.ranking is None:
+            continue
+        exact, ranking = in_cells[row.low, row.high].result(), row.ranking
+        assert (ranking.ap, ranking.auroc, ranking.fpr95) == pytest.approx((exact.ap, exact.auroc, exact.fpr95))
+        # among the few pixels of a far obstacle a single tie within a cell is seen in the AP
+        if pixels[row.low, row.high] >= 1000:
+            judged += 1
+            assert ranking.ap == pytest.approx(pool.result().ap, abs=1e-3)
+    assert judged >= 3
 
 
 def test_the_command_prints_and_writes_the_table(
