@@ -80,6 +80,14 @@ def test_streethazards_is_ranked_picture_by_picture(streethazards: Path, weights
     assert report["miou"] is not None
 
 
+def test_the_report_holds_what_was_agreed(streethazards: Path, weights: Path, tmp_path: Path) -> None:
+    report = run(tmp_path, "streethazards", "--root", str(streethazards), "--weights", str(weights))
+    assert report["protocol"] == "streethazards"
+    assert {"hybrid", "msp", "likelihood", "posterior", "max_logit"} <= report["scores"].keys()
+    assert report["scores"]["hybrid"].keys() == {"ap", "fpr95", "auroc"}
+    assert 0 <= report["miou"] <= 100
+
+
 def test_the_mean_of_rankings() -> None:
     assert mean_ranking([Ranking(0.2, 0.4, 0.6), Ranking(0.4, 0.6, 1.0)]) == Ranking(
         pytest.approx(0.3), pytest.approx(0.5), pytest.approx(0.8)

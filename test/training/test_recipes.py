@@ -88,7 +88,7 @@ def test_the_trunk_learns_at_its_own_rate() -> None:
     set_learning_rate(optimizer, 1e-3)
     rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
     assert len(rates) == len(list(model.parameters()))
-    assert {rates[id(parameter)] for parameter in model.trunk_parameters()} == {2.5e-4}  # type: ignore[operator]
+    assert {rates[id(parameter)] for parameter in model.trunk_parameters()} == {2.5e-4}
     heads = [*model.logits.parameters(), *model.logits_ood.parameters(), *model.upsample.parameters()]
     assert {rates[id(parameter)] for parameter in heads} == {1e-3}
     assert isinstance(optimizer, torch.optim.AdamW)
