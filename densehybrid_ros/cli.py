@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 
-TRAINING = "densehybrid_ros.training"
+TRAINING = "densehybrid_ros.training.commands"
 COMMANDS = {
     "check_data": (f"{TRAINING}.check_data", "whether a data set lies as it should, file by file"),
     "train": (f"{TRAINING}.train", "train or fine-tune a network by a recipe"),
@@ -17,7 +17,7 @@ COMMANDS = {
     "import_weights": (f"{TRAINING}.import_weights", "turn published checkpoints into weights files"),
     "export": (f"{TRAINING}.export", "calibrate thresholds and write a weights file for the node"),
     "render_roadworld": (f"{TRAINING}.render_roadworld", "write Roadworld frames in the CamVid or LostAndFound layout"),
-    "convert": ("densehybrid_ros.playback.convert_drive", "turn LostAndFound or Cityscapes drives into a bag"),
+    "convert": ("densehybrid_ros.playback.packing.command", "turn LostAndFound or Cityscapes drives into a bag"),
 }
 """Command → (module with its `main`, what it does)."""
 TRAINING_PACKAGES = ("lightning_fabric", "tensorboardX", "PIL")

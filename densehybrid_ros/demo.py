@@ -21,8 +21,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.dds_profile import take_profile
+from densehybrid_ros.dds.profile import take_profile
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summary_table

@@ -13,7 +13,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from densehybrid_ros.dds_profile import profile_variable
+from densehybrid_ros.dds.profile import profile_variable
 
 Arguments = Mapping[str, tuple[str, str]]
 """Default and description by name."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.deeplab_wide_resnet import DeepLabWideResNet
 from densehybrid_ros.models.installed import build_installed, installed_networks
 from densehybrid_ros.models.ladder_densenet import LadderDenseNet

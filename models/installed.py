@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from torch import nn
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 
 GROUP = "densehybrid_ros.networks"
 NEEDED = ("trunk_parameters", "early_layers", "normalisation")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.dds_segments import remove_abandoned_segments
+from densehybrid_ros.dds.segments import remove_abandoned_segments
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import Calibration, WeightsInfo, save_weights
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 
 
 def resolve_device(name: str) -> torch.device:

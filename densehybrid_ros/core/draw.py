@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.obstacles import Obstacle
 from densehybrid_ros.core.segmenter import Scene
+from densehybrid_ros.ranging.obstacles import Obstacle
 
 UNKNOWN_COLOUR = (255, 40, 40)
 OUTLINE_COLOUR = (255, 255, 255)

@@ -14,10 +14,10 @@ from torch import nn
 
 from densehybrid_ros.core.device_faults import device_fault
 from densehybrid_ros.core.devices import resolve_device, resolve_precision
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import open_set_map, semantic_and_score
 from densehybrid_ros.core.scores import Score, score_named
 from densehybrid_ros.core.stages import StageClock
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_weights
 
 SIZE_MULTIPLE = 32

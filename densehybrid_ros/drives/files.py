@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.drives.pictures import decode_png, read_bytes, write_png, write_whole
+from densehybrid_ros.errors import SetupError
 
 STEPS_PER_PIXEL = 256
 """Steps of a disparity PNG per pixel of disparity."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.drives.pictures import decode_png, read_bytes
+from densehybrid_ros.errors import SetupError
 
 IGNORE = 255
 INLIER, ANOMALY = 0, 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 
 LEFT, LEFT_SUFFIX = "leftImg8bit", "_leftImg8bit.png"
 OTHER_FILES: dict[str, tuple[tuple[str, str], ...]] = {

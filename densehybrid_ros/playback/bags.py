@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_typestore
 
-from densehybrid_ros.convert import FrameError, rgb_from_image
-from densehybrid_ros.convert_compressed import rgb_from_compressed
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.convert.compressed import rgb_from_compressed
+from densehybrid_ros.convert.images import FrameError, rgb_from_image
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.playback.sources import CAMERA_INFO, IMAGE, PlayedFrame, PlayedMessage, Source
 
 COMPRESSED, DISPARITY = "sensor_msgs/msg/CompressedImage", "stereo_msgs/msg/DisparityImage"

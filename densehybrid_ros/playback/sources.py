@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.roadworld import Roadworld, StereoCamera
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from densehybrid_ros.core.metrics import ConfusionMatrix
-from densehybrid_ros.core.ranking_pool import RankingPool
+from densehybrid_ros.metrics.ranking import ConfusionMatrix
+from densehybrid_ros.metrics.ranking_pool import RankingPool
 
 
 def summarise(

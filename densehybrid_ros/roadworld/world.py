@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.roadworld import effects
 from densehybrid_ros.roadworld.camera import StereoCamera, road_camera
 from densehybrid_ros.roadworld.canvas import Canvas

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.core.draw import IGNORE_COLOUR, UNKNOWN_COLOUR, colour_map, heat_map, range_text, write_ranges
-from densehybrid_ros.core.obstacles import Obstacle
-from densehybrid_ros.core.regions import Region
+from densehybrid_ros.ranging.obstacles import Obstacle
+from densehybrid_ros.ranging.regions import Region
 
 PALETTE = [[10, 20, 30], [40, 50, 60]]
 

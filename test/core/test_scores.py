@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.scores import SCORES, energy, score_named
+from densehybrid_ros.errors import SetupError
 
 RNG = np.random.default_rng(1)
 LOGITS = RNG.normal(0, 8, (2, 7, 5, 6))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import open_set_map, semantic_and_score, upsample
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter, nearest_multiple
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights
 
 

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.drives.files import DriveCamera, read_camera, read_disparity, write_camera, write_disparity
 from densehybrid_ros.drives.labels import TRAIN_ID_TABLES, anomaly_truth, read_labels
 from densehybrid_ros.drives.pictures import decode_png
+from densehybrid_ros.errors import SetupError
 
 CITYSCAPES_CAMERA = """{
     "extrinsic": {"baseline": 0.209313, "pitch": 0.038, "roll": 0.0, "x": 1.7, "y": 0.1, "yaw": -0.0195, "z": 1.22},

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.drives.layout import find_frames
+from densehybrid_ros.errors import SetupError
 
 
 def no_warning(text: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.attach import HybridSegmenter, attach
-from densehybrid_ros.training.losses import HybridLossWeights, hybrid_loss
+from densehybrid_ros.training.losses.hybrid import HybridLossWeights, hybrid_loss
 
 
 class Plain(nn.Module):

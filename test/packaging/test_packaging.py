@@ -14,7 +14,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHECK = (
-    "import densehybrid_ros, densehybrid_ros.models.checkpoint as c, densehybrid_ros.training.recipe;"
+    "import densehybrid_ros, densehybrid_ros.models.checkpoint as c, densehybrid_ros.training.recipe.recipe;"
     "print(densehybrid_ros.__file__); print(c.BUNDLED.is_file())"
 )
 

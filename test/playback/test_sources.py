@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.errors import SetupError
-from densehybrid_ros.core.metrics import ConfusionMatrix
-from densehybrid_ros.core.ranking_pool import RankingPool
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.metrics.ranking import ConfusionMatrix
+from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summarise, summary_table
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.roadworld import Frame, Roadworld
 from densehybrid_ros.roadworld.labels import PAVEMENT, ROAD, SKY
 

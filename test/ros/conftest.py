@@ -28,7 +28,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from densehybrid_ros.convert import image_message
+from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.demo import isolated_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]

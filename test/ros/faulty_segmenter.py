@@ -12,7 +12,8 @@ import torch
 
 from densehybrid_ros.core import device_faults
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.nodes import camera_outputs, segmenter
+from densehybrid_ros.nodes.segmenter import node as segmenter
+from densehybrid_ros.nodes.segmenter.outputs import camera_outputs
 
 MARK = (254, 1)
 """First two channels of a pixel that names a fault; the third says which."""

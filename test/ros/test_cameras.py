@@ -17,10 +17,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
-from densehybrid_ros.convert import array_from_image, image_message
-from densehybrid_ros.convert_compressed import rgb_from_compressed
+from densehybrid_ros.convert.compressed import rgb_from_compressed
+from densehybrid_ros.convert.images import array_from_image, image_message
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.nodes.label_info import LabelInfo
+from densehybrid_ros.nodes.segmenter.outputs.label_info import LabelInfo
 
 if TYPE_CHECKING:
     from conftest import Probe, Process

@@ -17,8 +17,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 from stereo_msgs.msg import DisparityImage
 
-from densehybrid_ros.convert import image_message
-from densehybrid_ros.core.range_table import RangeTable, range_of_disparity, table_dict, table_text
+from densehybrid_ros.convert.images import image_message
+from densehybrid_ros.metrics.by_range import RangeTable, range_of_disparity, table_dict, table_text
 
 if TYPE_CHECKING:
     from conftest import Probe, Process

@@ -15,8 +15,8 @@ from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from std_msgs.msg import Header
 
-from densehybrid_ros.convert import image_message
-from densehybrid_ros.nodes.running import FAILED
+from densehybrid_ros.convert.images import image_message
+from densehybrid_ros.nodes.common.running import FAILED
 
 if TYPE_CHECKING:
     from conftest import Probe, Process

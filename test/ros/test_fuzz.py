@@ -14,8 +14,8 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from densehybrid_ros.convert import ENCODINGS, FrameError, array_from_image, check_image, image_message
-from densehybrid_ros.convert_compressed import check_compressed, rgb_from_compressed
+from densehybrid_ros.convert.compressed import check_compressed, rgb_from_compressed
+from densehybrid_ros.convert.images import ENCODINGS, FrameError, array_from_image, check_image, image_message
 
 if TYPE_CHECKING:
     from conftest import Probe, Process

@@ -16,10 +16,10 @@ from lifecycle_msgs.msg import State, Transition
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
-from densehybrid_ros.convert import array_from_image
+from densehybrid_ros.convert.images import array_from_image
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.core.settings import LIVE, setting_fields
+from densehybrid_ros.options import LIVE, setting_fields
 
 if TYPE_CHECKING:
     from conftest import Probe, Process

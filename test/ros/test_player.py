@@ -15,7 +15,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import SetBool
 
-from densehybrid_ros.convert import array_from_image, rgb_from_image
+from densehybrid_ros.convert.images import array_from_image, rgb_from_image
 from densehybrid_ros.roadworld import Roadworld
 
 if TYPE_CHECKING:

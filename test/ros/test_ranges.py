@@ -13,8 +13,8 @@ from std_msgs.msg import Header, String
 from stereo_msgs.msg import DisparityImage
 from visualization_msgs.msg import Marker, MarkerArray
 
-from densehybrid_ros.convert import image_message
-from densehybrid_ros.nodes.played_messages import camera_info_message, disparity_message
+from densehybrid_ros.convert.images import image_message
+from densehybrid_ros.nodes.player.messages import camera_info_message, disparity_message
 from densehybrid_ros.roadworld import Frame, Roadworld
 
 DRIVE, NUMBER = 301, 26

@@ -15,7 +15,7 @@ from lifecycle_msgs.msg import State, Transition
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from densehybrid_ros.convert import array_from_image, image_message, rgb_from_image
+from densehybrid_ros.convert.images import array_from_image, image_message, rgb_from_image
 
 if TYPE_CHECKING:
     from conftest import Probe, Process

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from densehybrid_ros.training import check_data
+from densehybrid_ros.training.commands import check_data
 
 WIDTH, HEIGHT = 24, 16
 VISTAS = {

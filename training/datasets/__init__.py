@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.datasets import anomalies
 from densehybrid_ros.training.datasets.camvid import camvid, camvid_ood, roadworld
 from densehybrid_ros.training.datasets.listing import whole_pairs

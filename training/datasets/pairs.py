@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing, whole_pairs
 from densehybrid_ros.training.datasets.reading import read_labels, read_rgb
 

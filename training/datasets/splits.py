@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 
 
 @dataclass(frozen=True)

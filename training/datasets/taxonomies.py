@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.datasets.camvid import CLASSES, PALETTE
 
 

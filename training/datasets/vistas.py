@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from densehybrid_ros.core.errors import SetupError
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.datasets.listing import folder_listing
 from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
 from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19

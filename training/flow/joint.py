@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from densehybrid_ros.core.errors import SetupError
 from densehybrid_ros.core.postprocess import upsample
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.flow.boundary import FlowLoss, boundary_loss
 from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension
 from densehybrid_ros.training.flow.sample_pasting import MixedBatch

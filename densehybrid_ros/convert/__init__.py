@@ -1,0 +1,1 @@
+"""ROS messages ↔ arrays, pure in both directions."""

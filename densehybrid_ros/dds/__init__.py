@@ -1,0 +1,1 @@
+"""The transport below ROS: Fast DDS profile and shared-memory segments."""

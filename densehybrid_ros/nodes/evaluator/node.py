@@ -1,0 +1,191 @@
+"""The node `evaluator`: judges a segmenter's anomaly score while it runs, overall and by distance.
+
+Subscribes to `NODE/anomaly/image_raw`, `ground_truth/anomaly/image_raw` (mono8: 0 inlier, 1 anomaly, 255 ignore) and
+`disparity`, and matches them by stamp. Publishes `~/report` (std_msgs/String, JSON, latched) every period; at the end
+the table goes to the log and to `out`. A stamp that was judged before, as in a looping bag, does not count again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+from stereo_msgs.msg import DisparityImage
+
+from densehybrid_ros.drives.pictures import write_whole
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.metrics.by_range import RangeTable, percent_text, table_dict, table_text
+from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.common.running import run_node
+from densehybrid_ros.nodes.common.stamps import CLOCK_JUMP, nanoseconds
+from densehybrid_ros.nodes.evaluator.judging import Counts, Frame, counts_dict, judge
+from densehybrid_ros.nodes.evaluator.truth_matching import TruthMatcher
+
+PARAMETERS: dict[str, tuple[Any, str]] = {
+    "node": ("densehybrid", "node whose score is judged"),
+    "out": ("", "file for the table at the end, as JSON, and beside it as .txt; empty = none"),
+    "period": (5.0, "s between two reports"),
+    "frames": (0, "stop after so many judged frames; 0 = never"),
+    "idle_timeout": (0.0, "s without a message, after the first score, after which to stop; 0 = never"),
+    "sync_tolerance": (0.01, "s; truth and disparity may be so far from the score's stamp"),
+}
+DIGITS = re.compile(r"[0-9]+")
+
+
+class EvaluatorNode(Node):
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        super().__init__("evaluator")
+        values = self._values = self._declared()
+        self._out = _checked_out(Path(values["out"])) if values["out"] else None
+        self._table, self._counts = RangeTable(), Counts()
+        self._matcher: TruthMatcher[Image, DisparityImage] = TruthMatcher(
+            round(values["sync_tolerance"] * 1e9), CLOCK_JUMP
+        )
+        self._complaints = Complaints(self.get_logger().warning)
+        self._last_message: float | None = None
+        """Steady time; None before the first score."""
+        self.problem = ""
+        """Why the table could not be written at the end."""
+        quality = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+        try:
+            self.create_subscription(Image, f"{values['node']}/anomaly/image_raw", self._score, quality)
+        except InvalidTopicNameException as error:
+            raise SetupError(f"node '{values['node']}' cannot be part of a topic; give a node's name") from error
+        self.create_subscription(Image, "ground_truth/anomaly/image_raw", self._truth, quality)
+        self._disparities = self.create_subscription(DisparityImage, "disparity", self._disparity, quality)
+        latched = QoSProfile(
+            depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+        )
+        self._report = self.create_publisher(String, "~/report", latched)
+        self.create_timer(values["period"], self.report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @property
+    def finished(self) -> bool:
+        """Whether enough was judged, or nothing comes any more."""
+        limit, timeout = self._values["frames"], self._values["idle_timeout"]
+        if self._has_enough():
+            # what waits for a disparity is judged at the end, but not before one can come
+            return self._counts.judged >= limit or self._disparities.get_publisher_count() == 0
+        idle = 0.0 if self._last_message is None else time.monotonic() - self._last_message
+        return bool(timeout) and idle > timeout
+
+    def report(self) -> None:
+        """Publishes the table and logs its overall row."""
+        rows = self._table.rows()
+        table = table_dict(rows)
+        self._report.publish(String(data=json.dumps({"frames": self._frames(), **table})))
+        self.get_logger().info(
+            f"{self._counts.judged} frames: AP {percent_text(table['ap'])} %, FPR95 {percent_text(table['fpr95'])} %"
+        )
+
+    def finish(self) -> None:
+        """Judges what is left, logs the table and writes it."""
+        self._judge(self._matcher.finish())
+        self.report()
+        rows, frames = self._table.rows(), self._frames()
+        text = f"{table_text(rows)}\nframes: {', '.join(f'{count} {name}' for name, count in frames.items())}"
+        self.get_logger().info(f"score of {self._values['node']}\n{text}")
+        if self._out is None:
+            return
+        report = {"node": self._values["node"], "frames": frames, **table_dict(rows)}
+        try:
+            write_whole(self._out.with_suffix(".txt"), (text + "\n").encode())
+            write_whole(self._out, (json.dumps(report, indent=2) + "\n").encode())
+        except SetupError as error:
+            self.problem = str(error)
+
+    def _declared(self) -> dict[str, Any]:
+        """The parameters with the types of their defaults; an integer is taken for a float."""
+        values: dict[str, Any] = {}
+        for name, (default, text) in PARAMETERS.items():
+            descriptor = ParameterDescriptor(description=text, dynamic_typing=True)
+            value = self.declare_parameter(name, default, descriptor).value
+            values[name] = float(value) if type(default) is float and type(value) is int else value
+            if type(values[name]) is not type(default):
+                raise SetupError(f"parameter {name} must be of type {type(default).__name__}, not {value!r}")
+            if not isinstance(default, str) and not (math.isfinite(values[name]) and values[name] >= 0):
+                raise SetupError(f"parameter {name} must be finite and not negative, but is {value}")
+        if values["period"] == 0:
+            raise SetupError("parameter period must be above 0")
+        return values
+
+    def _score(self, message: Image) -> None:
+        self._last_message = time.monotonic()
+        if self._has_enough():
+            self._judge(self._matcher.passed())
+        else:
+            self._judge(self._matcher.offer_score(nanoseconds(message.header.stamp), message))
+
+    def _truth(self, message: Image) -> None:
+        self._heard()
+        if not self._has_enough():
+            self._judge(self._matcher.offer_truth(nanoseconds(message.header.stamp), message))
+
+    def _disparity(self, message: DisparityImage) -> None:
+        self._heard()
+        self._judge(self._matcher.offer_disparity(nanoseconds(message.header.stamp), message))
+
+    def _heard(self) -> None:
+        self._last_message = None if self._last_message is None else time.monotonic()
+
+    def _has_enough(self) -> bool:
+        limit = self._values["frames"]
+        return 0 < limit <= self._counts.judged + self._matcher.waiting
+
+    def _judge(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            self._judge_one(frame)
+
+    def _judge_one(self, frame: Frame) -> None:
+        try:
+            judge(frame, self._table, self._counts)
+        except Exception as error:  # whatever is in one frame, the others are judged
+            self._counts.refused += 1
+            kind = (type(error), DIGITS.sub("", str(error)))  # the same with other numbers is no news
+            self._complaints.once(kind, f"frame not judged: {type(error).__name__}: {error}")
+
+    def _frames(self) -> dict[str, Any]:
+        matcher = self._matcher
+        return counts_dict(self._counts, matcher.unmatched, matcher.repeated, matcher.waiting)
+
+
+def _checked_out(out: Path) -> Path:
+    """The file, if the table can be written there and beside it; looked at now, not after hours of judging."""
+    if out.suffix == ".txt":
+        raise SetupError(f"out is {out}, but the table for readers takes this name; let it end in .json")
+    if out.is_dir() or not out.parent.is_dir():
+        what = "is a folder" if out.is_dir() else "is in a folder that does not exist"
+        raise SetupError(f"out {out} {what}; give a file in a folder that exists")
+    return out
+
+
+def main(arguments: list[str] | None = None) -> None:
+    nodes: list[EvaluatorNode] = []
+
+    def make() -> EvaluatorNode:
+        nodes.append(EvaluatorNode())
+        return nodes[-1]
+
+    run_node(make, lambda node: None, EvaluatorNode.finish, lambda node: node.finished, arguments, survives=True)
+    if nodes and nodes[0].problem:
+        print(f"error: {nodes[0].problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

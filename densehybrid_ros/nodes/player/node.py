@@ -1,0 +1,199 @@
+"""The node `player`: publishes a folder, video, bag or Roadworld as a camera.
+
+Topics: `image_raw`, and what the input knows of `camera_info`, `disparity` (stereo_msgs/DisparityImage),
+`right/image_raw` and `right/camera_info`, `ground_truth/image_raw` (mono8: 0..K−1, K = unknown, 255 = ignore),
+`ground_truth/anomaly/image_raw` (mono8: 0 inlier, 1 anomaly, 255 ignore); `/clock` with `publish_clock`. Of a bag also
+`depth` and all else that lies beside the image topic under these names. Service `~/pause` (std_srvs/SetBool).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+
+from densehybrid_ros.convert.images import FrameError
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.nodes.common.running import run_node
+from densehybrid_ros.nodes.player.messages import KINDS, decoded, frame_messages, restamped, stamp_of
+from densehybrid_ros.nodes.player.parameters import declared
+from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, open_source
+
+SETTLE = 2.0
+"""s between finding the nodes that were waited for and the first frame: discovery is not yet mutual then."""
+POLL = 0.005
+"""s between looks at what is due."""
+Played = PlayedFrame | PlayedMessage
+
+
+class PlayerNode(Node):
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        super().__init__("player")
+        values = self._values = declared(self)
+        size = (values["width"], values["height"])
+        self._source = open_source(values["input"], self.get_logger().warning, size, values["stereo"])
+        quality = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
+        self._images = self.create_publisher(Image, "image_raw", quality)
+        self._by_topic = {"image_raw": self._images}
+        for topic, kind in self._source.topics.items():
+            self._by_topic[topic] = self.create_publisher(KINDS[kind], topic, quality)
+        self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10) if values["publish_clock"] else None
+        self.create_service(SetBool, "~/pause", self._pause)
+        if values["lockstep"]:
+            self.create_subscription(Image, values["lockstep"], self._answered, quality)
+        self._paused = bool(values["start_paused"])
+        self._paused_at = 0.0
+        self._frames: Iterator[Played] = self._stream()
+        self._next: Played | None = None
+        self._shift: int | None = None
+        """ns by which recorded stamps are moved in this pass."""
+        self._published = 0
+        self._start, self._made = time.time(), time.monotonic()
+        self._began: float | None = None
+        self._found = 0.0
+        self._waiting_for: tuple[int, int] | None = None
+        self._last_published = 0.0
+        self.finished = False
+        self.create_timer(POLL, self._poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(f"playing {self._source.description}")
+
+    def _stream(self) -> Iterator[Played]:
+        """Everything with rising times, of one pass or of endless ones."""
+        offset, rate = 0.0, self._values["rate"]
+        number = 0
+        while True:
+            last, begun = 0.0, number
+            self._shift = None
+            for item in self._source.frames():
+                last = item.time
+                yield replace(item, time=number / rate if rate else offset + item.time)
+                number += isinstance(item, PlayedFrame)
+            if number == begun:
+                raise SetupError(f"{self._source.description}: not one frame can be played")
+            if not self._values["loop"]:
+                return
+            offset += last + 0.1
+
+    def _poll(self) -> None:
+        """Publishes the next frame when it is due."""
+        now = time.monotonic()
+        if self.finished or self._paused or not self._ready(now):
+            return
+        if self._next is None:
+            limit = self._values["frames"]
+            self._next = None if limit and self._published >= limit else next(self._frames, None)
+            if self._next is None:
+                if not self._waits_for_answer(now) and now - self._last_published >= self._values["linger"]:
+                    self.finished = True
+                    self.get_logger().info(f"played {self._published} frames")
+                return
+        if self._began is None:
+            self._began = now - self._next.time
+        if isinstance(self._next, PlayedMessage):
+            if self._values["lockstep"] or now >= self._began + self._next.time:
+                self._publish_message(self._next)
+                self._next = None
+            return
+        if self._values["lockstep"]:
+            if self._waits_for_answer(now):
+                return
+        elif now < self._began + self._next.time:
+            return
+        self._publish(self._next)
+        self._next = None
+        self._published += 1
+        self._last_published = now
+
+    def _waits_for_answer(self, now: float) -> bool:
+        """Whether the last frame's answer is still to come, and its time is not up."""
+        if not self._values["lockstep"] or self._waiting_for is None:
+            return False
+        return now - self._last_published < self._values["lockstep_timeout"]
+
+    def _ready(self, now: float) -> bool:
+        """Whether all that is waited for is there; once playing has begun it goes on."""
+        if self._published:
+            return True
+        wanted, patience = self._values["wait_for_subscribers"], self._values["wait_timeout"]
+        there = self._images.get_subscription_count()
+        answers = not self._values["lockstep"] or self.count_publishers(self._values["lockstep"]) > 0
+        if there >= wanted and answers:
+            self._found = self._found or now
+            return now - self._found >= (SETTLE if wanted or self._values["lockstep"] else 0)
+        if patience and now - self._made > patience:
+            raise SetupError(
+                f"after {patience:g} s {there} of {wanted} nodes subscribe to image_raw"
+                + ("" if answers else f" and nothing publishes {self._values['lockstep']}")
+            )
+        return False
+
+    def _publish(self, frame: PlayedFrame) -> None:
+        now = Time(seconds=self._start) + Duration(seconds=frame.time)
+        if frame.stamp:  # an unset one tells nothing
+            stamp = Time(nanoseconds=frame.stamp + self._shift_of(frame.stamp, frame.time)).to_msg()
+        else:
+            stamp = now.to_msg()
+        header = Header(stamp=stamp, frame_id=frame.frame_id or self._values["frame_id"])
+        if self._clock_topic is not None:
+            self._clock_topic.publish(ClockMessage(clock=stamp))
+        self._waiting_for = (stamp.sec, stamp.nanosec)
+        for topic, message in frame_messages(frame, header):
+            self._by_topic[topic].publish(message)
+
+    def _publish_message(self, message: PlayedMessage) -> None:
+        """As it was recorded, but for its stamp, which moves with those of the images; pictures are decoded."""
+        stamp = stamp_of(message.data)
+        data = restamped(message.data, self._shift_of(stamp, message.time) if stamp else 0)
+        if not message.topic.endswith("/compressed"):
+            self._by_topic[message.topic].publish(data)
+            return
+        try:
+            image = decoded(data)
+        except FrameError as error:
+            self.get_logger().warning(f"a message of {message.topic} is passed over: {error}")
+            return
+        self._by_topic[message.topic.removesuffix("/compressed")].publish(image)
+
+    def _shift_of(self, stamp: int, time: float) -> int:
+        """ns; the first stamp of a pass sets it for the whole pass, so that what belongs together stays so."""
+        if self._values["keep_stamps"]:
+            return 0
+        if self._shift is None:
+            self._shift = round((self._start + time) * 1e9) - stamp
+        return self._shift
+
+    def _answered(self, message: Image) -> None:
+        if (message.header.stamp.sec, message.header.stamp.nanosec) == self._waiting_for:
+            self._waiting_for = None
+
+    def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        now = time.monotonic()
+        if request.data and not self._paused:
+            self._paused_at = now
+        elif self._paused and not request.data:
+            # the pause does not count: without this, all frames that fell due in it would come at once
+            self._began = None if self._began is None else self._began + now - self._paused_at
+        self._paused = bool(request.data)
+        response.success, response.message = True, "paused" if self._paused else "playing"
+        return response
+
+
+def main(arguments: list[str] | None = None) -> None:
+    run_node(PlayerNode, lambda node: None, lambda node: None, lambda node: node.finished, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m densehybrid_ros.nodes.recorder`."""
+
+from densehybrid_ros.nodes.recorder import main
+
+main()

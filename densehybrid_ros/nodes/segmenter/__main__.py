@@ -1,0 +1,5 @@
+"""`python -m densehybrid_ros.nodes.segmenter`."""
+
+from densehybrid_ros.nodes.segmenter import main
+
+main()

@@ -1,0 +1,1 @@
+"""Where the ranges of a frame come from."""

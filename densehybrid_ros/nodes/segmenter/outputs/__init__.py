@@ -1,0 +1,1 @@
+"""What the segmenter publishes for a camera."""

@@ -1,0 +1,1 @@
+"""Recorded drives packed into bags."""

@@ -1,0 +1,74 @@
+"""The measurements of ranging, in short: their limits hold on a few drives, and on the KITTI pair."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+from densehybrid_ros.options import Settings
+
+MEDIAN_LIMITS = {"exact": 0.02, "sgbm": 0.05}
+"""Relative range error up to 50 m."""
+WRONG_LIMITS = {"exact": 1 / 200, "sgbm": 0.03}
+"""Share of ranges that are off by more than 20 %. Block matching does not keep once in 200 on Roadworld's own masks,
+which hold many far and half hidden obstacles (docs/node.md has the figures): its limit only guards what is reached.
+"""
+
+
+def script(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, Path(__file__).resolve().parents[2] / "benchmarks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def measured() -> Callable[[range, tuple[int, int]], dict[str, tuple[int, int, float, int]]]:
+    """By source: obstacles, those without range, median error, those that are wrong."""
+    module = script("range_accuracy")
+
+    def measure(seeds: range, size: tuple[int, int]) -> dict[str, tuple[int, int, float, int]]:
+        found = module.sightings_of_drives(seeds, size, None)
+        results = [module.accuracy(source, sightings) for source, sightings in found.items()]
+        return {each.source: (each.count, each.without_range, each.median_error, each.wrong) for each in results}
+
+    return measure
+
+
+def test_ranges_of_a_few_drives_are_right(measured: Callable[..., dict[str, tuple[int, int, float, int]]]) -> None:
+    for source, (count, without, median, wrong) in measured(range(2000, 2004), (640, 360)).items():
+        assert count >= 10
+        assert without == 0
+        assert median <= MEDIAN_LIMITS[source]
+        assert wrong == 0
+
+
+@pytest.mark.slow
+def test_ranges_of_many_drives_are_right(measured: Callable[..., dict[str, tuple[int, int, float, int]]]) -> None:
+    for source, (count, without, median, wrong) in measured(range(2000, 2020), (960, 540)).items():
+        assert count >= 100
+        assert without == 0
+        assert median <= MEDIAN_LIMITS[source]
+        assert wrong <= max(1, count * WRONG_LIMITS[source])
+
+
+def test_the_kitti_pair_agrees_with_its_lidar_scan(shared_data: Path) -> None:
+    error, share, points = script("range_accuracy").kitti_error(shared_data / "kitti_stereo", Settings())
+    assert points > 10_000
+    assert share > 0.7
+    assert error <= 0.02
+
+
+def test_the_timed_scene_holds_twenty_ranged_obstacles() -> None:
+    surveys, _, ranged = script("ranging_time").milliseconds()
+    assert ranged == 20
+    assert surveys.min() > 0

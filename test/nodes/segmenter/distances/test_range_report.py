@@ -1,0 +1,37 @@
+"""What diagnostics tell of ranges, of one camera and of all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES, RangeReport, report_of, worst_of
+from densehybrid_ros.ranging.obstacles import Obstacle
+from densehybrid_ros.ranging.regions import Region
+
+RANGELESS = Obstacle(Region(0, 0, np.ones((2, 2), np.bool_), 4), score=1.0, why_not="nothing was measured")
+NEAR, FAR = (replace(RANGELESS, source="disparity", range=range_) for range_ in (8.0, 30.0))
+
+
+def test_the_nearest_and_those_without_range_are_told() -> None:
+    report = report_of("disparity", "", [FAR, RANGELESS, NEAR])
+    assert report == RangeReport("disparity", "", obstacles=3, without_range=1, nearest=8.0)
+    assert report.status == "disparity"
+
+
+def test_a_camera_that_nothing_measures_is_no_trouble() -> None:
+    report = report_of("", "nothing tells distances", [RANGELESS])
+    assert (report.status, report.without_range, report.nearest) == ("off", 1, None)
+
+
+def test_trouble_of_one_camera_shows_before_all_else() -> None:
+    good = report_of("depth", "", [FAR])
+    bad = report_of("disparity", "no disparity came in 0.5 s", [RANGELESS])
+    worst = worst_of([NO_RANGES, good, bad])
+    assert worst.status == "no disparity came in 0.5 s"
+    assert (worst.obstacles, worst.without_range, worst.nearest) == (2, 1, 30.0)
+    assert worst_of([NO_RANGES, good]).status == "depth"
+    assert worst_of([]) == NO_RANGES

@@ -1,0 +1,143 @@
+"""The recipes that we ship say what the paper's table says, and schedules do what the recipes say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models import build_model
+from densehybrid_ros.training.commands import train
+from densehybrid_ros.training.recipe.reading import read_recipe
+from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps, set_learning_rate
+from densehybrid_ros.training.run.start import make_optimizer
+
+RECIPES = Path(train.__file__).parents[1] / "recipes"
+PAPER: dict[str, tuple[str, float, int, int, float, float, float]] = {
+    "cityscapes_deeplab": ("deeplabv3plus_wrn38", 10, 12, 512, 1e-6, 1e-6, 1.0),
+    "cityscapes_deeplab_synthetic": ("deeplabv3plus_wrn38", 10, 16, 512, 1e-6, 1e-6, 1.0),
+    "streethazards_closed": ("ldn121", 120, 16, 768, 4e-4, 1e-7, 0.25),
+    "streethazards_open": ("ldn121", 40, 12, 768, 1e-5, 1e-7, 0.25),
+    "streethazards_synthetic": ("ldn121", 40, 12, 768, 1e-5, 1e-7, 0.25),
+    "smiyc_ldn121": ("ldn121", 10, 12, 768, 1e-5, 1e-7, 0.25),
+    "smiyc_ldn121_synthetic": ("ldn121", 10, 12, 768, 1e-5, 1e-7, 0.25),
+}
+"""Network, epochs, batch, crop, learning rate from and to, and the trunk's share of it."""
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_recipes_hold_the_papers_numbers(name: str) -> None:
+    recipe = read_recipe(RECIPES / f"{name}.yaml")
+    crop = recipe.crop[0]
+    found = (recipe.architecture, recipe.epochs, recipe.batch, crop, recipe.learning_rate, recipe.learning_rate_min)
+    assert (*found, recipe.trunk_factor) == PAPER[name]
+    assert recipe.crop == [crop, crop]
+    assert recipe.scale == [0.5, 2.0]
+    assert (recipe.optimizer, recipe.betas, recipe.epsilon, recipe.weight_decay) == ("adam", [0.9, 0.999], 1e-7, 0)
+    assert (recipe.steps, recipe.warm_up, recipe.jitter, recipe.average) == (0, 0, "released", 0)
+    assert recipe.open_set == (not name.endswith("_closed"))
+    synthetic, real = bool(recipe.flow.weights), bool(recipe.pasting.root)
+    assert (synthetic, real) == (name.endswith("_synthetic"), recipe.open_set and not synthetic)
+    if real:
+        assert recipe.pasting.patch == (192 if recipe.architecture.startswith("deeplab") else 384)
+        assert recipe.pasting.style == "released"
+    if synthetic:
+        assert (recipe.flow.boundary, recipe.flow.learning_rate, recipe.flow.decay) == (0.03, 1e-5, 0.99)
+        assert (recipe.flow.sides, recipe.flow.style) == ([16, 216], "released")
+    if recipe.open_set:
+        assert (recipe.loss.dataset, recipe.loss.likelihood, recipe.loss.bounded) == (0.3, 0.03, False)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_valid_and_chooses_weights_on_other_data_than_results_are_reported_on(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.steps > 0 or recipe.epochs > 0
+    reported = ("camvid-ood", "fishyscapes", "smiyc", "lostandfound", "roadanomaly")
+    assert not recipe.validation[0].name.startswith(reported)
+    assert recipe.validation[0].split not in ("test", "t5", "t6")
+
+
+def test_the_three_camvid_recipes_differ_in_their_negatives_alone() -> None:
+    contents = [yaml.safe_load((RECIPES / f"camvid_{name}.yaml").read_text()) for name in ("real", "synthetic", "both")]
+    for content in contents:
+        for key in ("pasting", "flow", "training_data", "validation"):
+            content.pop(key, None)
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_the_learning_rate_falls_from_one_end_to_the_other() -> None:
+    recipe = Recipe("ldn121", [], learning_rate=4e-4, learning_rate_min=1e-7, warm_up=0)
+    assert learning_rate(recipe, 0, 1000) == pytest.approx(4e-4)
+    assert learning_rate(recipe, 500, 1000) == pytest.approx((4e-4 + 1e-7) / 2)
+    assert learning_rate(recipe, 250, 1000) == pytest.approx(1e-7 + (4e-4 - 1e-7) * (1 + 2**-0.5) / 2)
+    assert learning_rate(recipe, 1000, 1000) == pytest.approx(1e-7)
+    constant = Recipe("ldn121", [], learning_rate=1e-6, learning_rate_min=1e-6, warm_up=0)
+    assert {learning_rate(constant, step, 100) for step in range(100)} == {1e-6}
+    warm = Recipe("ldn121", [], learning_rate=1e-3, learning_rate_min=1e-3, warm_up=4)
+    assert [learning_rate(warm, step, 100) for step in (0, 1, 3, 9)] == pytest.approx([2.5e-4, 5e-4, 1e-3, 1e-3])
+
+
+def test_the_trunk_learns_at_its_own_rate() -> None:
+    recipe = Recipe("ladder_lite0", [], trunk_factor=0.25)
+    model = build_model("ladder_lite0", 5)
+    optimizer = make_optimizer(recipe, model)
+    set_learning_rate(optimizer, 1e-3)
+    rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    assert len(rates) == len(list(model.parameters()))
+    assert {rates[id(parameter)] for parameter in model.trunk_parameters()} == {2.5e-4}
+    heads = [*model.logits.parameters(), *model.logits_ood.parameters(), *model.upsample.parameters()]
+    assert {rates[id(parameter)] for parameter in heads} == {1e-3}
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert type(make_optimizer(Recipe("ladder_lite0", [], optimizer="adam"), model)) is torch.optim.Adam
+
+
+def test_steps_of_epochs() -> None:
+    assert number_of_steps(Recipe("ldn121", [], epochs=10, batch=12), 2975) == 2479
+    assert number_of_steps(Recipe("ldn121", [], steps=7, epochs=10), 2975) == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": -1.0}, "learning_rate is -1.0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"learning_rate": "fast"}, "learning_rate must be of type float, not 'fast'"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"betas": [0.9]}, "betas"),
+        ({"betas": [0.9, 1.5]}, "betas"),
+        ({"epsilon": 0}, "epsilon"),
+        ({"loss_stride": 0}, "loss_stride is 0"),
+        ({"loss_stride": 100, "crop": [64, 64]}, "loss_stride is 100"),
+        ({"validation_stride": 0}, "validation_stride is 0"),
+        ({"average": 1.5}, "average is 1.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"photometric": -1}, "photometric"),
+        ({"inference_width": -5}, "inference_width"),
+        ({"jitter": "wild"}, "jitter is no natural or released: 'wild'"),
+        ({"pasting": {"max_negatives": 0}}, "max_"),
+        ({"pasting": {"made_share": 2}}, "share is not within 0 to 1"),
+        ({"flow": {"weights": "x", "sides": [72, 216]}, "crop": [64, 64]}, "flow.sides begins at 72, the crop has 64"),
+        ({"train": [{"name": "camvid"}]}, r"train\[0\]: 'root' is missing"),
+    ],
+)
+def test_values_that_make_no_run_are_named(tmp_path: Path, changes: dict, message: str) -> None:
+    content = {"architecture": "ladder_lite0", "train": [{"name": "camvid", "root": "x"}], "steps": 1, **changes}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(SetupError, match=message):
+        read_recipe(path)
+
+
+def test_numbers_may_be_written_as_engineers_do(tmp_path: Path) -> None:
+    """YAML 1.1 takes 1e-3 for text."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "{architecture: ldn121, train: [{name: camvid, root: x}], steps: 1, learning_rate: 1e-3, betas: [9e-1, 0]}"
+    )
+    recipe = read_recipe(path)
+    assert recipe.learning_rate == 1e-3
+    assert recipe.betas == [0.9, 0]

@@ -1,0 +1,1 @@
+"""Mixed-content batches: crops, photometric change, cut-outs and pasting."""

@@ -1,0 +1,1 @@
+"""One module for each command of `densehybrid`; its docstring is the help."""

@@ -1,0 +1,99 @@
+"""densehybrid export WEIGHTS OUT: calibrates the thresholds and writes a weights file for the node.
+
+Calibrate on data that you report no figures on. `--inliers cityscapes DATA/cityscapes val --negatives DATA/ade20k
+validation` pastes held-out negatives into pictures of the classes that the weights know; `--anomalies NAME ROOT SPLIT`
+takes pictures with anomalies of their own; both can be given several times (SPLIT is "" for sets without splits).
+For every score the file keeps the curve threshold → true- and false-positive rate; the default threshold is the one
+with the best F1 of the hybrid score there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.checkpoint import load_weights, save_weights
+from densehybrid_ros.training.batches.negatives import NegativeSet
+from densehybrid_ros.training.datasets import labelled_set
+from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
+from densehybrid_ros.training.evaluation.calibration import CalibrationPart, CalibrationSet, calibrated
+from densehybrid_ros.training.evaluation.pasted_set import PastedSet
+from densehybrid_ros.training.evaluation.validate import evaluate
+
+SET = ("NAME", "ROOT", "SPLIT")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="densehybrid export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", type=Path, help="weights.safetensors of a run")
+    parser.add_argument("out", type=Path, help="the file to write")
+    parser.add_argument("--inliers", nargs=3, action="append", default=[], metavar=SET, help="a set to paste into")
+    parser.add_argument("--negatives", nargs=2, metavar=("ROOT", "SPLIT"), help="what is pasted, in ADE20K's layout")
+    parser.add_argument("--anomalies", nargs=3, action="append", default=[], metavar=SET, help="a set with anomalies")
+    parser.add_argument("--pictures", type=int, default=60, help="of each set at most, evenly spread (default 60)")
+    parser.add_argument("--inference-width", type=int, help="px to recommend; without it the run's own")
+    parser.add_argument("--evaluation", type=Path, nargs="*", default=[], help="JSON files of `densehybrid evaluate`")
+    parser.add_argument("--float32", action="store_true", help="keep full precision; twice the size")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    arguments = parser.parse_args(argv)
+    figures = {name: value for path in arguments.evaluation for name, value in figures_of_report(path).items()}
+    model, info = load_weights(arguments.weights)
+    if arguments.inference_width is not None:
+        info = replace(info, inference_width=arguments.inference_width)
+    dataset = calibration_set(arguments, info.classes)
+    segmenter = Segmenter.load(arguments.weights, arguments.device, "fp32", info.inference_width or -1)
+    info = calibrated(info, evaluate(segmenter, dataset).points, dataset.description)
+    info = replace(info, figures=figures)
+    save_weights(arguments.out, model, info, half=not arguments.float32)
+    size = arguments.out.stat().st_size / 1e6
+    print(f"{arguments.out}: {size:.1f} MB, threshold {info.threshold:.3f} on the hybrid score")
+
+
+def calibration_set(arguments: argparse.Namespace, classes: list[str]) -> CalibrationSet:
+    """The sets of the command line.
+
+    Raises:
+        SetupError: no set, negatives without pictures to paste into or the reverse, or a set that is not whole.
+    """
+    if not arguments.inliers and not arguments.anomalies:
+        raise SetupError("nothing to calibrate on; give --inliers with --negatives, or --anomalies, or both")
+    if bool(arguments.inliers) != bool(arguments.negatives):
+        raise SetupError("--inliers and --negatives go together: the negatives are pasted into the inliers")
+    if arguments.pictures < 1:
+        raise SetupError(f"--pictures is {arguments.pictures}; give at least 1")
+    sources: list[LabelledSource] = []
+    if arguments.negatives:
+        negatives = NegativeSet(Path(arguments.negatives[0]), arguments.negatives[1])
+        sources += [PastedSet(_set(*given), negatives) for given in arguments.inliers]
+    sources += [_set(*given) for given in arguments.anomalies]
+    return CalibrationSet([CalibrationPart(source, arguments.pictures) for source in sources], classes)
+
+
+def _set(name: str, root: str, split: str) -> LabelledSet:
+    return labelled_set(name, Path(root), split)
+
+
+def figures_of_report(path: Path) -> dict[str, float]:
+    """mIoU, AP and FPR95 in percent of what `densehybrid evaluate --json` wrote.
+
+    Raises:
+        SetupError: the file is missing or holds something else.
+    """
+    try:
+        report = json.loads(path.read_text())
+        found = {"mIoU": report.get("miou")}
+        for score, values in report["scores"].items():
+            found |= {f"{score} AP": values["ap"], f"{score} FPR95": values["fpr95"]}
+        return {f"{report['protocol']} {what}": float(value) for what, value in found.items() if value is not None}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SetupError(f"--evaluation {path} is no report of densehybrid evaluate --json ({error!r})") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""densehybrid import-weights FILE.pt --architecture NAME --classes TAXONOMY --out OUT.safetensors
+
+Turns a published checkpoint into a weights file of this project: a plain state dict, or one under "model" or
+"state_dict", with or without "module." before its keys. The classes are those of a taxonomy (cityscapes,
+streethazards, camvid). FILE can be a .safetensors, too. A checkpoint without the dataset head is taken with
+--dataset-head fresh: to be trained then. A network of another package (docs/training.md) so takes the checkpoint of the
+model that it gave the head to. ImageNet weights of DenseNet-121 (torchvision's, or the older dotted names) become a
+start for ldn121 with --imagenet. Nothing in the file is executed. The threshold is 0: `densehybrid export` calibrates
+it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models import MODELS, build_model
+from densehybrid_ros.models.attach import SEGMENTER, HybridSegmenter
+from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
+from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES, taxonomy_named
+
+NESTED_UNDER = ("model", "state_dict", "model_state_dict", "net")
+DATASET_HEAD = "logits_ood."
+OLD_DENSENET = re.compile(r"(denselayer\d+)\.(norm|relu|conv)\.(\d)\.")
+"""Keys of torchvision's older DenseNets: denselayer1.norm.1.weight is denselayer1.norm1.weight now."""
+INERT: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    *(type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")),
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+]
+"""What checkpoints hold beside tensors, options and figures: reading it runs nothing."""
+NO_TRUNK = ("classifier.", "features.norm5.")
+"""What LDN's trunk leaves out of DenseNet-121."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="densehybrid import-weights", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, help="a checkpoint of torch.save, or a .safetensors")
+    parser.add_argument("--architecture", required=True, help=", ".join(MODELS))
+    parser.add_argument("--classes", default="cityscapes", help=", ".join(TAXONOMIES))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--dataset-head", choices=["stored", "fresh"], default="stored")
+    parser.add_argument("--imagenet", action="store_true", help="FILE holds ImageNet's DenseNet-121: import its trunk")
+    parser.add_argument("--training-data", default="", help="what the weights were trained on, for the record")
+    parser.add_argument("--licence", default="", help="under which terms they may be used")
+    arguments = parser.parse_args(argv)
+    tensors = read_state_dict(arguments.file)
+    taxonomy = taxonomy_named(arguments.classes)
+    model = build_model(arguments.architecture, len(taxonomy.classes))
+    if arguments.imagenet:
+        load_densenet_trunk(model, arguments.architecture, tensors, arguments.file)
+    else:
+        tensors = with_attached_names(model, tensors)
+        load_strictly(model, tensors, arguments.file, arguments.dataset_head == "fresh")
+    info = WeightsInfo(
+        architecture=arguments.architecture,
+        classes=taxonomy.classes,
+        palette=taxonomy.palette,
+        normalisation=str(model.normalisation),
+        inference_width=0,
+        threshold=0.0,
+        training_data=arguments.training_data,
+        licence=arguments.licence,
+        recipe=f"imported from {arguments.file.name}",
+    )
+    save_weights(arguments.out, model, info, half=False)
+    print(
+        f"{arguments.out}: {arguments.architecture} with {len(taxonomy.classes)} classes, {len(tensors)} tensors read"
+    )
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, wherever they are nested, without "module.".
+
+    Raises:
+        SetupError: no such file, not one of torch.save, with more in it than tensors and plain values, or no state
+            dict.
+    """
+    if not path.is_file():
+        raise SetupError(f"checkpoint {path} does not exist")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        with torch.serialization.safe_globals(INERT):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise SetupError(
+            f"checkpoint {path} holds more than tensors and is not opened, as that could run code "
+            f"({_first_line(error)}); save its state_dict alone, where you trust the file"
+        ) from error
+    except Exception as error:  # a damaged file can make torch's reader fail in any way
+        raise SetupError(f"checkpoint {path} cannot be read ({_first_line(error)}); copy it anew") from error
+    for name in NESTED_UNDER:
+        if isinstance(content, Mapping) and name in content:
+            content = content[name]
+    if not isinstance(content, Mapping) or not content or not any(isinstance(v, Tensor) for v in content.values()):
+        raise SetupError(f"checkpoint {path} holds no state dict, plain or under {', '.join(NESTED_UNDER)}")
+    return {str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def with_attached_names(model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors by their names in `model`: those of the segmenter alone, where `attach` has given it the head."""
+    if not isinstance(model, HybridSegmenter) or any(name.startswith(SEGMENTER) for name in tensors):
+        return tensors
+    return {SEGMENTER + name: value for name, value in tensors.items()}
+
+
+def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, fresh_dataset_head: bool) -> None:
+    """Loads all tensors into the model, in place; with `fresh_dataset_head` those of the dataset head stay as they are.
+
+    Raises:
+        SetupError: a key is missing, unknown, or of another shape.
+    """
+    expected = model.state_dict()
+    found = dict(tensors)
+    if fresh_dataset_head:
+        found = {name: value for name, value in found.items() if not name.startswith(DATASET_HEAD)}
+        found |= {name: value for name, value in expected.items() if name.startswith(DATASET_HEAD)}
+    # checkpoints from before torch 0.4.1 do not count batches
+    found |= {
+        name: value for name, value in expected.items() if name.endswith("num_batches_tracked") and name not in found
+    }
+    problems = [f"'{name}' is missing" for name in expected if name not in found]
+    problems += [f"'{name}' is unknown" for name in found if name not in expected]
+    problems += [
+        f"'{name}' is {_shape(found[name])} where {_shape(value)} is wanted"
+        for name, value in expected.items()
+        if name in found and found[name].shape != value.shape
+    ]
+    problems += [f"'{name}' is not finite" for name in expected if name in found and not _finite(found[name])]
+    if problems:
+        shown = "; ".join(problems[:3])
+        hint = ""
+        if all(problem.startswith(f"'{DATASET_HEAD}") for problem in problems):
+            hint = "; the dataset head is not in it: give --dataset-head fresh, and train it"
+        raise SetupError(f"checkpoint {path} does not fit: {len(problems)} tensors differ: {shown}{hint}")
+    model.load_state_dict({name: value.to(expected[name].dtype) for name, value in found.items()})
+
+
+def load_densenet_trunk(model: nn.Module, architecture: str, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Loads ImageNet's DenseNet-121 into the trunk of ldn121, in place.
+
+    Raises:
+        SetupError: another network, or the tensors are not those of DenseNet-121.
+    """
+    if architecture != "ldn121":
+        raise SetupError(f"ImageNet's DenseNet-121 is the trunk of ldn121, not of {architecture}")
+    renamed = {OLD_DENSENET.sub(r"\1.\2\3.", name): value for name, value in tensors.items()}
+    trunk = {name: value for name, value in renamed.items() if not name.startswith(NO_TRUNK)}
+    load_strictly(model.get_submodule("backbone"), trunk, path, fresh_dataset_head=False)
+
+
+def _finite(value: Tensor) -> bool:
+    return bool(torch.isfinite(value).all())
+
+
+def _shape(value: Tensor) -> str:
+    return "x".join(map(str, value.shape)) or "scalar"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Validation, calibration and protocols: what trained weights are worth."""

@@ -1,0 +1,1 @@
+"""The losses of mixed-content batches."""

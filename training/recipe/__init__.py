@@ -1,0 +1,1 @@
+"""What is to be done: a recipe and how it is read."""

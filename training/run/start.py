@@ -1,0 +1,70 @@
+"""Network, averaged network and optimiser before the first step."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.optim import Adam, Adamax, AdamW, Optimizer
+
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models import build_model
+from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.training.flow.flow_file import load_flow
+from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.run.engine import with_synchronised_batch_norm
+from densehybrid_ros.training.run.imagenet import load_imagenet_trunk
+from densehybrid_ros.training.run.run_state import RunState
+
+
+def initial_state(recipe: Recipe, classes: list[str], engine: Fabric) -> RunState:
+    """On the engine's device; the same in every process.
+
+    Raises:
+        SetupError: the starting weights cannot be read or do not fit.
+    """
+    torch.manual_seed(recipe.seed)
+    model = started_model(recipe, classes)
+    model = with_synchronised_batch_norm(model, engine).to(engine.device, memory_format=torch.channels_last)
+    average = copy.deepcopy(model).eval() if recipe.average else model
+    if recipe.freeze_early:
+        for module in model.early_layers():
+            module.requires_grad_(False)
+    optimizer = make_optimizer(recipe, model)
+    wrapped, wrapped_optimizer = engine.setup(model, optimizer)
+    state = RunState(model, average, wrapped_optimizer, wrapped)
+    if recipe.flow.weights:
+        flow, state.flow_config = load_flow(Path(recipe.flow.weights))
+        state.flow = flow.to(engine.device).train()
+        state.flow_optimizer = Adamax(flow.parameters(), recipe.flow.learning_rate)
+    return state
+
+
+def started_model(recipe: Recipe, classes: list[str]) -> nn.Module:
+    """The recipe's network with its starting weights, on the CPU."""
+    model = build_model(recipe.architecture, len(classes))
+    if recipe.start == "imagenet":
+        load_imagenet_trunk(model, recipe.architecture)
+    elif recipe.start:
+        started, info = load_weights(Path(recipe.start))
+        if info.architecture != recipe.architecture or info.classes != classes:
+            raise SetupError(
+                f"{recipe.start} holds {info.architecture} for {', '.join(info.classes)}; the recipe wants "
+                f"{recipe.architecture} for {', '.join(classes)}"
+            )
+        model.load_state_dict(started.state_dict())
+    return model
+
+
+def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
+    """Two groups: the pre-trained trunk, with a `factor` on its learning rate, and the rest."""
+    trunk = [parameter for parameter in model.trunk_parameters() if parameter.requires_grad]
+    in_trunk = {id(parameter) for parameter in model.trunk_parameters()}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in in_trunk]
+    groups = [{"params": trunk, "factor": recipe.trunk_factor}, {"params": rest, "factor": 1.0}]
+    beta_1, beta_2 = recipe.betas
+    kind = {"adam": Adam, "adamw": AdamW}[recipe.optimizer]
+    return kind(groups, recipe.learning_rate, (beta_1, beta_2), recipe.epsilon, recipe.weight_decay)
