@@ -10,9 +10,6 @@ from torch.nn import functional as F
 
 from densehybrid_ros.core.scores import Score
 
-IGNORE = 255
-"""Label id of an unlabelled pixel; never used for "unknown", which is K."""
-
 
 def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, C, h, w) → (B, C, H, W), bilinear, align_corners=False.

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import CAMVID_TABLE, relabelled
 from densehybrid_ros.pictures import SUFFIXES, natural_order, picture_files, read_labels, read_rgb
 from densehybrid_ros.roadworld import Roadworld, StereoCamera
 
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FOLDER_RATE = 10.0
 """Hz at which the pictures of a folder are taken to have been recorded."""
-VOID_ID, ANOMALY_ID, UNKNOWN = 11, 12, 11
-"""File ids of CamVid-OOD labels, and the id of "unknown" behind CamVid's 11 classes."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,11 @@ def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
         world = Roadworld(int(seed), *size)
         for index in itertools.count():
             frame = world.frame(index, stereo)
-            truth = np.where(frame.anomaly, np.uint8(UNKNOWN), frame.labels).astype(np.uint8)
             yield PlayedFrame(
                 frame.left,
                 frame.stamp,
                 f"roadworld {seed} frame {index}",
-                truth,
+                frame.truth,
                 frame.camera,
                 frame.disparity,
                 frame.right,
@@ -157,11 +155,7 @@ def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], None]) -> N
     if labels.shape != shape:
         warn(f"played without ground truth: {path} is {labels.shape}, its image {shape}")
         return None
-    truth = np.full(shape, 255, np.uint8)
-    known = labels < VOID_ID
-    truth[known] = labels[known]
-    truth[labels == ANOMALY_ID] = UNKNOWN
-    return truth
+    return relabelled(labels, CAMVID_TABLE)
 
 
 def _video(path: Path) -> Source:

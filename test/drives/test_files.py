@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.drives.files import DriveCamera, read_camera, read_disparity, write_camera, write_disparity
-from densehybrid_ros.drives.labels import TRAIN_ID_TABLES, anomaly_truth
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
 from densehybrid_ros.pictures import decode_png, read_labels
 
 CITYSCAPES_CAMERA = """{
@@ -108,7 +108,7 @@ def test_lostandfound_ids_become_train_ids_and_truth() -> None:
     train_ids = TRAIN_ID_TABLES["lostandfound"][np.arange(256, dtype=np.uint8)]
     assert train_ids[[0, 1, 2, 30, 32, 35, 40, 43, 44, 255]].tolist() == [255, 1, 2, 2, 2, 2, 2, 2, 255, 255]
     assert np.flatnonzero(train_ids == 0).tolist() == [31, 33, 34, 36, 37, 38, 39]
-    assert anomaly_truth(np.array([[0, 1, 2, 3, 255]], np.uint8)).tolist() == [[255, 0, 1, 255, 255]]
+    assert lostandfound_truth(np.array([[0, 1, 2, 3, 255]], np.uint8)).tolist() == [[255, 0, 1, 255, 255]]
 
 
 def test_cityscapes_ids_become_19_classes() -> None:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.postprocess import IGNORE
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import IGNORE
 from densehybrid_ros.pictures import read_labels, read_rgb
 from densehybrid_ros.training.datasets.pairs import pair_files
 

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.labels import IGNORE, OUTLIER
 from densehybrid_ros.training.batches.geometry import FINE
 from densehybrid_ros.training.batches.negatives import CutOut
 from densehybrid_ros.training.batches.photometric import hue_and_saturation
 from densehybrid_ros.training.batches.sample import Sample
-from densehybrid_ros.training.losses.hybrid import OUTLIER
 
 EDGE = 0.25
 """Pixels whose alpha is within this of one half are mixed and get no label at all."""

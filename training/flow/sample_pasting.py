@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.labels import IGNORE, OUTLIER
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
 from densehybrid_ros.training.flow.sample_appearance import alpha_masks, magnified_size, recoloured, towards_place
-from densehybrid_ros.training.losses.hybrid import OUTLIER
 
 SOLID, CLEAR = 0.75, 0.25
 """Alpha from which a pixel is a sample's, and up to which it is the picture's; between the two it has no label."""
