@@ -16,8 +16,8 @@ from densehybrid_ros.training.batches.negatives import NegativeSet, made_cutout,
 from densehybrid_ros.training.batches.pasting import paste_naturally, random_placement
 from densehybrid_ros.training.batches.sample import sample_from_truth
 from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
 from densehybrid_ros.training.recipe.recipe import SetSource
 
 GROUND = ("road", "pavement", "sidewalk")
@@ -35,7 +35,7 @@ class PastedSet:
 
     def __post_init__(self) -> None:
         if self.source.classes == BINARY_CLASSES:
-            raise SetupError(f"{self.source.name} tells no classes; nothing can be pasted on its ground")
+            raise SetupError(f"{self.source.name} has no classes; nothing can be pasted on its ground")
 
     @property
     def name(self) -> str:
@@ -44,6 +44,10 @@ class PastedSet:
     @property
     def classes(self) -> list[str]:
         return self.source.classes
+
+    @property
+    def protocol(self) -> str:
+        return self.source.protocol
 
     def __len__(self) -> int:
         return len(self.source)
