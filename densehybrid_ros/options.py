@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.errors import SetupError
 
@@ -46,7 +47,9 @@ class Settings:
     inference_width: int = setting(
         0, "width in px at which the network runs; 0 = what the weights recommend, -1 = native", -1, 16384
     )
-    max_image_pixels: int = setting(33_554_432, "larger images are dropped before they reach the device", 1, 2**31 - 1)
+    max_image_pixels: int = setting(
+        MAX_IMAGE_PIXELS, "larger images are dropped before they reach the device", 1, 2**31 - 1
+    )
     warmup_iterations: int = setting(3, "runs on black images while configuring", 0, 100)
     threshold: float = setting(
         math.nan, f"pixels whose score is at least this are unknown; unset = {STORED}", -1000.0, 1000.0, live=True
