@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import IGNORE
-from densehybrid_ros.training.datasets.pairs import pair_files, read_labels, read_rgb
+from densehybrid_ros.pictures import read_labels, read_rgb
+from densehybrid_ros.training.datasets.pairs import pair_files
 
 MIN_AREA = 300
 """Pixels; smaller segments carry no texture worth pasting."""
