@@ -26,7 +26,7 @@ from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.nodes.player.messages import camera_info_message
 from densehybrid_ros.nodes.segmenter.distances.stereo_work import Pair, ranges_of_pair
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
 from densehybrid_ros.ranging.survey import survey

@@ -18,7 +18,7 @@ from densehybrid_ros.convert.images import FrameError, check_image
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.stamps import Order, StampOrder, nanoseconds
 from densehybrid_ros.nodes.segmenter.health.statistics import FrameStatistics
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 
 AnyImage: TypeAlias = Image | CompressedImage
 

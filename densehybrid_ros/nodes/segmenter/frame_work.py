@@ -20,7 +20,7 @@ from densehybrid_ros.nodes.segmenter.camera_input import Taken
 from densehybrid_ros.nodes.segmenter.distances.range_work import Ready, Segmented
 from densehybrid_ros.nodes.segmenter.frames import Answer, Camera, Decoded
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import needs_obstacles, parts_of
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 
 MOST_EXHAUSTED = 3
 """Steps in a row without enough device memory, after which the node gives up."""

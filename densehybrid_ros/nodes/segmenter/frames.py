@@ -15,7 +15,7 @@ from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
 from densehybrid_ros.nodes.segmenter.health.statistics import FrameStatistics
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 
 
 @dataclass(frozen=True)

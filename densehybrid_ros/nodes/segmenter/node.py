@@ -37,7 +37,7 @@ from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs, needs_obstacles
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.survey import drivable_ids
 
 REPORT_PERIOD = 1.0

@@ -21,7 +21,7 @@ from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.stamps import nanoseconds
 from densehybrid_ros.nodes.segmenter.distances.stamp_matching import StampMatcher
 from densehybrid_ros.nodes.segmenter.distances.stereo_work import Pair, StereoWork
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_depth, range_from_disparity
 
 NANOSECONDS = 1_000_000_000

@@ -19,7 +19,7 @@ from densehybrid_ros.nodes.segmenter.camera_input import Taken
 from densehybrid_ros.nodes.segmenter.distances.range_input import Found, RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES, report_of
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import PARTS_OF_OUTPUT, CameraOutputs
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.survey import Survey, survey
 from densehybrid_ros.ranging.tracking import Tracker

@@ -15,7 +15,7 @@ from densehybrid_ros.convert.images import FrameError, rgb_from_image
 from densehybrid_ros.convert.ranges import projection_of
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.latest import NewestWins
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
 from densehybrid_ros.ranging.stereo import disparity_of_pair
 

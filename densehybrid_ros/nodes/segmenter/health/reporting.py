@@ -13,7 +13,7 @@ from densehybrid_ros.nodes.segmenter.frames import Camera
 from densehybrid_ros.nodes.segmenter.health.diagnostics import ERROR, OK, CameraReport, Verdict
 from densehybrid_ros.nodes.segmenter.health.statistics import Counts
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CAMERA_INFO
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 
 FRUITLESS = 10.0
 """s in which wanted frames come and none goes out, after which that is a warning."""

@@ -16,10 +16,11 @@ from std_msgs.msg import Header
 from densehybrid_ros.convert.images import FrameError, image_message
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.segmenter.distances.stereo_work import Matched, Pair, StereoWork, ranges_of_pair
-from densehybrid_ros.options import Settings, changed_settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.options import changed
 
 WIDTH, HEIGHT, FOCAL_LENGTH, BASELINE, SHIFT = 320, 120, 200.0, 0.5, 12
-SETTINGS = changed_settings(Settings(), {"sgbm_disparity_range": 32})
+SETTINGS = changed(Settings(), {"sgbm_disparity_range": 32})
 INNER = np.s_[20:-20, 60:-20]
 
 
