@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.labels import IGNORE
 from densehybrid_ros.training.batches.cutouts import CutOut, cut_out, present_ids
 
 MIN_AREA = 150

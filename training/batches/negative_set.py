@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.training.datasets.pairs import pair_files, read_labels, read_rgb
+from densehybrid_ros.pictures import read_labels, read_rgb
+from densehybrid_ros.training.datasets.pairs import pair_files
 
 KEPT = 256
 """Pictures that each process keeps decoded."""

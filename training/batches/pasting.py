@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
 from densehybrid_ros.training.batches.cutouts import CutOut
 from densehybrid_ros.training.batches.geometry import FINE
 from densehybrid_ros.training.batches.photometric import hue_and_saturation
 from densehybrid_ros.training.batches.sample import Sample
-from densehybrid_ros.training.losses.hybrid import INLIER, OUTLIER
 
 SOLID, CLEAR = 0.75, 0.25
 """Alpha from which a pixel is that of what was pasted, and up to which it stays the picture's."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import OUTLIER
 from densehybrid_ros.training.batches.batches import class_mask
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.pasting import paste_naturally, random_placement
@@ -19,7 +20,6 @@ from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
-from densehybrid_ros.training.losses.hybrid import OUTLIER
 from densehybrid_ros.training.recipe.recipe import SetSource
 
 GROUND = ("road", "pavement", "sidewalk")

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from densehybrid_ros.labels import OUTLIER
 from densehybrid_ros.training.batches.pasting import SOLID, label_pasted
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
 from densehybrid_ros.training.flow.sample_appearance import alpha_masks, magnified_size, recoloured, towards_place
-from densehybrid_ros.training.losses.hybrid import OUTLIER
 
 TRIES = 12
 

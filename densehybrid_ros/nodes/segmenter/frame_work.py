@@ -56,12 +56,11 @@ class FrameWork:
         parts = frozenset().union(*(parts_of(each.wanted) for each in decoded))
         images = [each.image for each in decoded]
         try:
-            scenes = self._segmenter.batch(images, settings.threshold, settings.score, parts)
+            answer = self._segmenter.batch(images, settings.threshold, settings.score, parts)
         except Exception as error:
             self._drop_all(decoded, error)
             return []
         self._exhausted = 0
-        shared = dict(self._segmenter.stage_ms)
         return [
             Answer(
                 each.frame,
@@ -70,9 +69,9 @@ class FrameWork:
                 scene,
                 self._cameras[each.frame.camera].input.camera_info,
                 settings,
-                {"decode": each.decode_ms, **shared},
+                {"decode": each.decode_ms, **answer.stage_ms},
             )
-            for each, scene in zip(decoded, scenes, strict=True)
+            for each, scene in zip(decoded, answer.scenes, strict=True)
         ]
 
     def publish(self, answer: Answer) -> None:

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.options import live_names, setting
@@ -29,7 +30,9 @@ class Settings(RangingSettings):
     inference_width: int = setting(
         0, "width in px at which the network runs; 0 = what the weights recommend, -1 = native", -1, 16384
     )
-    max_image_pixels: int = setting(33_554_432, "larger images are dropped before they reach the device", 1, 2**31 - 1)
+    max_image_pixels: int = setting(
+        MAX_IMAGE_PIXELS, "larger images are dropped before they reach the device", 1, 2**31 - 1
+    )
     warmup_iterations: int = setting(3, "runs on black images while configuring", 0, 100)
     score: str = setting("hybrid", "anomaly score", live=True, choices=tuple(SCORES))
     threshold: float = setting(

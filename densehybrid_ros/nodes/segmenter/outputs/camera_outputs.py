@@ -24,15 +24,15 @@ from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.ranging.obstacles import Obstacle
 
 CAMERA_INFO, OVERLAY = "semantic/camera_info", "overlay/image_raw"
+PARTS_OF_OBSTACLES = frozenset({"open_set", "score"})
 PARTS_OF_OUTPUT: dict[str, frozenset[str]] = {
     "semantic/image_raw": frozenset({"semantic"}),
     "anomaly/image_raw": frozenset({"score"}),
     "open_set/image_raw": frozenset({"open_set"}),
-    OVERLAY: frozenset({"open_set"}),
+    OVERLAY: PARTS_OF_OBSTACLES,  # whose ranges are written into it
     CAMERA_INFO: frozenset(),
 }
 """Topics, and the parts of a scene that each is made of."""
-PARTS_OF_OBSTACLES = frozenset({"open_set", "score"})
 
 
 def parts_of(wanted: Collection[str]) -> frozenset[str]:
