@@ -23,7 +23,7 @@ def test_upsampling_takes_height_before_width_and_gives_float32() -> None:
 
 
 def test_the_maps_of_four_pixels() -> None:
-    """Three classes; the greatest in magnitude, the least and the first would be others. A score of −0.75 is unknown."""
+    """Three classes: the greatest in magnitude, the least and the first would be others. From −0.75 all is unknown."""
     logits = torch.tensor([[[1.0, -9.0, 0.0, 2.0]], [[3.0, -1.0, 0.5, 7.0]], [[2.0, -2.0, 0.75, -8.0]]])[None]
     maps = maps_of(logits, torch.zeros(1, 2, 1, 4), (1, 4), SCORES["max_logit"], threshold=-0.75)
     assert maps.semantic.tolist() == [[[1, 1, 2, 1]]]
