@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_IMAGE_PIXELS = 33_554_432
+"""px; the largest picture that is taken, and the largest that a network runs at."""
+
 
 @dataclass(frozen=True)
 class Pinhole:

@@ -11,7 +11,7 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.models.checkpoint import BUNDLED
-from densehybrid_ros.training.batches.negatives import NegativeSet
+from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.dataset import DataSet
 from densehybrid_ros.training.datasets.pairs import LabelledSource

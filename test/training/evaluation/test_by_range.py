@@ -50,7 +50,7 @@ def test_scores_are_bitwise_those_of_the_segmenter(
     segmenter = Segmenter.load(random_weights, "cpu", "fp32", width)
     found = image_scores(segmenter, picture, ["msp", score])[score]
     np.testing.assert_array_equal(found, segmenter(picture, score=score).score)
-    (scene,) = segmenter.batch([picture], score=score, parts={"score"})
+    (scene,) = segmenter.batch([picture], score=score, parts={"score"}).scenes
     np.testing.assert_array_equal(found, scene.score)
 
 

@@ -1,109 +1,118 @@
-"""Evaluation with a network whose answers are known: which pixels and which of its outputs every figure is made of."""
+"""Evaluation of a network whose logits are written down, so that every figure can be worked by hand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
+from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training.evaluation.per_picture import PicturePool
 from densehybrid_ros.training.evaluation.validate import evaluate
 
-TRUTH = np.array([[0, 0, 1, 1], [2, 2, 2, 255]], np.uint8)
-"""Two classes, 2 = unknown."""
-PREDICTED = np.array([[0, 0, 1, 0], [0, 0, 1, 1]])
-LOGIT, LIKELIHOOD_STEP = 5.0, 3.0
+CLASSES = ["road", "car"]
+UNKNOWN, VOID = 2, 255
 
 
-@dataclass
-class KnownSegmenter:
-    """Takes each picture's own pixels for what it finds: channel 0 the class, channel 1 anomalous or not."""
+class WrittenDown(torch.nn.Module):
+    """A network that answers a picture whose red channel numbers the pixels of a table."""
 
-    info: Any = field(default_factory=lambda: SimpleNamespace(classes=["road", "sky"]))
-    classes: int = 2
+    def __init__(self, logits: list[list[float]], dataset_logits: list[list[float]]) -> None:
+        super().__init__()
+        self.tables = torch.tensor(logits), torch.tensor(dataset_logits)
 
-    def logits(self, image: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        found = torch.from_numpy(image.astype(np.int64))
-        anomalous = found[..., 1].float()
-        best = torch.nn.functional.one_hot(found[..., 0], 2).float() * LOGIT
-        logits = best - LIKELIHOOD_STEP * anomalous[..., None]
-        dataset_logits = torch.stack([-anomalous, anomalous])
-        return logits.permute(2, 0, 1)[None], dataset_logits[None]
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        place = (images[:, 0] * 255).round().long()
+        return tuple(table[place].permute(0, 3, 1, 2) for table in self.tables)
 
 
-@dataclass
-class KnownSet:
-    """Pictures that spell out what the network finds."""
+@dataclass(frozen=True)
+class Stripes:
+    """One picture of vertical stripes, each 32 px wide and with a truth of its own."""
 
-    found: list[NDArray[np.int64]]
-    truths: list[NDArray[np.uint8]]
-    classes: list[str] = field(default_factory=lambda: ["road", "sky"])
-    name: str = "known"
+    truth: list[int]
+    name: str = "stripes"
     protocol: str = "pooled"
+    classes: list[str] = field(default_factory=lambda: CLASSES)
 
     def __len__(self) -> int:
-        return len(self.truths)
+        return 1
 
-    def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        truth, found = self.truths[index], self.found[index]
-        anomalous = truth == len(self.classes)
-        return np.stack([found, anomalous, np.zeros_like(found)], -1).astype(np.uint8), truth
-
-
-def run(dataset: KnownSet, **options: Any) -> Any:
-    return evaluate(KnownSegmenter(), dataset, ["hybrid", "msp"], progress=False, **options)  # type: ignore[arg-type]
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        places = np.tile(np.repeat(np.arange(len(self.truth)), 32), (32, 1)).astype(np.uint8)
+        return np.repeat(places[..., None], 3, 2), np.array(self.truth, np.uint8)[places]
 
 
-def test_the_mean_iou_is_that_of_the_most_likely_classes() -> None:
-    result = run(KnownSet([PREDICTED], [TRUTH]))
-    assert result.class_iou == pytest.approx({"road": 2 / 3, "sky": 1 / 2})
-    assert result.segmentation.miou == pytest.approx(7 / 12)
+@pytest.fixture
+def segmenter_of(random_weights: Path) -> Any:
+    from dataclasses import replace
+
+    info = replace(load_weights(random_weights)[1], classes=CLASSES, palette=[[0, 0, 0]] * 2, calibration={})
+
+    def make(logits: list[list[float]], dataset_logits: list[list[float]]) -> Segmenter:
+        return Segmenter(WrittenDown(logits, dataset_logits), info, torch.device("cpu"), torch.float32, 0)
+
+    return make
 
 
-def test_every_stride_th_picture_counts() -> None:
-    truths = [TRUTH, np.full_like(TRUTH, 255), TRUTH]
-    result = run(KnownSet([PREDICTED, PREDICTED, PREDICTED], truths), stride=2)
-    assert result.segmentation.miou == pytest.approx(7 / 12)
-    nothing = run(KnownSet([PREDICTED], [np.full_like(TRUTH, 255)]))
-    assert np.isnan(nothing.segmentation.miou)
-    assert (nothing.rankings, nothing.score_parts) == ({}, {})
+LOGITS = [[3.0, 1.0], [2.0, 0.0], [-1.0, 4.0], [0.0, 5.0], [-6.0, -7.0], [9.0, -9.0], [-8.0, 8.0]]
+DATASET = [[2.0, 0.0], [2.0, 0.0], [3.0, 0.0], [1.0, 0.0], [0.0, 4.0], [0.0, 0.0], [0.0, 0.0]]
+TRUTH = [0, 1, 1, 0, UNKNOWN, VOID, VOID]
 
 
-def test_parts_of_the_score_are_told_apart_by_part_and_by_kind_of_pixel() -> None:
-    """−ln p̂ and ln P(d_out) by hand: no two of the four figures are alike, so that none can take another's name."""
-    result = run(KnownSet([PREDICTED], [TRUTH]))
-    likelihood = -np.log(np.exp(LOGIT) + 1)
-    expected = {
-        "likelihood_inlier": likelihood,
-        "likelihood_anomaly": likelihood + LIKELIHOOD_STEP,
-        "posterior_inlier": np.log(0.5),
-        "posterior_anomaly": np.log(1 / (1 + np.exp(-2))),
-    }
-    assert result.score_parts == pytest.approx(expected, abs=1e-5)
+def test_the_parts_of_the_score_bear_their_own_names(segmenter_of: Any) -> None:
+    parts = evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH), ["hybrid"], progress=False).score_parts
+    logits, dataset_logits = np.array(LOGITS), np.array(DATASET)
+    log_p_hat = np.log(np.exp(logits).sum(1))
+    log_posterior = dataset_logits[:, 1] - np.log(np.exp(dataset_logits).sum(1))
+    assert parts == pytest.approx(
+        {
+            "likelihood_inlier": -log_p_hat[:4].mean(),
+            "likelihood_anomaly": -log_p_hat[4],
+            "posterior_inlier": log_posterior[:4].mean(),
+            "posterior_anomaly": log_posterior[4],
+        },
+        rel=1e-4,
+    )
 
 
-def test_anomalies_rank_above_inliers_and_ignored_pixels_nowhere() -> None:
-    result = run(KnownSet([PREDICTED], [TRUTH]))
-    assert (result.rankings["hybrid"].ap, result.rankings["hybrid"].fpr95) == (1.0, 0.0)
-    points = result.points["hybrid"]
-    assert (points.true_positives[-1], points.false_positives[-1]) == (3, 4)
+def test_the_mean_iou_is_that_of_the_greatest_logit_without_void_and_unknown(segmenter_of: Any) -> None:
+    """Predicted 0, 0, 1, 1 for truth 0, 1, 1, 0: each class is hit once of three. Void is predicted 0 and 1 as well."""
+    found = evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH), ["hybrid"], progress=False)
+    assert found.class_iou == pytest.approx({"road": 1 / 3, "car": 1 / 3})
+    assert found.segmentation.miou == pytest.approx(1 / 3)
 
 
-def test_binary_truth_is_ranked_whatever_the_classes_and_has_no_mean_iou() -> None:
-    binary = np.where(TRUTH == 255, 255, TRUTH == 2).astype(np.uint8)
-    result = run(KnownSet([PREDICTED], [binary], classes=BINARY_CLASSES))
-    assert result.rankings["hybrid"].ap == 1.0
-    assert np.isnan(result.segmentation.miou)
-    assert result.class_iou == {}
-    points = result.points["hybrid"]
-    assert (points.true_positives[-1], points.false_positives[-1]) == (3, 4)
+def test_void_is_not_ranked_and_unknown_is_what_is_to_be_found(segmenter_of: Any) -> None:
+    found = evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH), ["hybrid", "max_logit"], progress=False)
+    assert found.rankings["hybrid"].ap == found.rankings["hybrid"].auroc == 1.0
+    assert found.points["hybrid"].true_positives[-1] == 32 * 32
+    assert found.points["hybrid"].false_positives[-1] == 4 * 32 * 32
+
+
+def test_binary_truth_ranks_its_anomalies_and_has_no_iou(segmenter_of: Any) -> None:
+    binary = Stripes([0, 0, 0, 0, 1, VOID, VOID], classes=["inlier"])
+    found = evaluate(segmenter_of(LOGITS, DATASET), binary, ["hybrid"], progress=False)
+    assert found.rankings["hybrid"].ap == 1.0
+    assert np.isnan(found.segmentation.miou)
+    assert found.class_iou == {}
+
+
+def test_other_classes_than_the_weights_are_refused(segmenter_of: Any) -> None:
+    with pytest.raises(SetupError, match="its taxonomy"):
+        evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH, classes=["road", "dog"]), ["hybrid"], progress=False)
+
+
+def test_a_set_of_void_alone_has_no_figure(segmenter_of: Any) -> None:
+    found = evaluate(segmenter_of(LOGITS, DATASET), Stripes([VOID] * 7), ["hybrid"], progress=False)
+    assert np.isnan(found.segmentation.miou)
+    assert (found.rankings, found.points, found.score_parts) == ({}, {}, {})
 
 
 def test_pictures_are_ranked_one_by_one_where_the_protocol_says_so() -> None:
