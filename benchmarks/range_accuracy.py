@@ -26,8 +26,8 @@ from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.labels import CAMVID_UNKNOWN
 from densehybrid_ros.nodes.player.messages import camera_info_message
-from densehybrid_ros.nodes.segmenter.distances.stereo_work import Pair, ranges_of_pair
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
+from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
 from densehybrid_ros.ranging.survey import survey
@@ -133,7 +133,7 @@ def kitti_error(folder: Path, settings: Settings) -> tuple[float, float, int]:
     calibration = {name: np.array(values.split(), float) for name, values in rows}
     height, width = left.shape[:2]
     infos = [CameraInfo(width=width, height=height, p=[float(v) for v in calibration[name]]) for name in ("P2", "P3")]
-    pair = Pair("", 0, left, image_message(right, "rgb8", Header()), infos[0], infos[1])
+    pair = Pair(left, image_message(right, "rgb8", Header()), infos[0], infos[1])
     ranges = ranges_of_pair(pair, settings)
     measured = ranges.inverse_depth((slice(None), slice(None)))
     columns, rows_, depth = _scan(folder / "lidar.bin", calibration, (width, height))

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.camera import Pinhole
-from densehybrid_ros.options import Settings
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
+from densehybrid_ros.ranging.settings import RangingSettings
 from densehybrid_ros.ranging.survey import obstacle_points, survey
 
 HEIGHT, WIDTH = 1024, 2048
@@ -52,7 +52,7 @@ def milliseconds() -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     surveys, clouds = [], []
     for _ in range(REPETITIONS):
         begun = time.perf_counter()
-        found = survey(open_set, score, UNKNOWN, [ROAD], pinhole, ranges, Settings())
+        found = survey(open_set, score, UNKNOWN, [ROAD], pinhole, ranges, RangingSettings())
         surveyed = time.perf_counter()
         obstacle_points(found, score)
         surveys.append(surveyed - begun)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_IMAGE_PIXELS = 33_554_432
+"""px; the largest picture that is taken, and the largest that a network runs at."""
+
 
 @dataclass(frozen=True)
 class Pinhole:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
-from densehybrid_ros.convert.images import MAX_IMAGE_PIXELS, FrameError
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS
+from densehybrid_ros.convert.images import FrameError
 
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 PNG_START = b"\x89PNG\r\n\x1a\n"

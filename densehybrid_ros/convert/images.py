@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-MAX_IMAGE_PIXELS = 33_554_432
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS
+
 SMALLEST_BAYER = 3
 """px; of smaller pictures OpenCV makes black ones without a word."""
 

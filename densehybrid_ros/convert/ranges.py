@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from stereo_msgs.msg import DisparityImage
 
-from densehybrid_ros.camera import Pinhole
-from densehybrid_ros.convert.images import MAX_IMAGE_PIXELS, FrameError, pixels_of
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS, Pinhole
+from densehybrid_ros.convert.images import FrameError, pixels_of
 
 DEPTH_ENCODINGS = {"32FC1": 4, "16UC1": 2, "mono16": 2}
 """Bytes per pixel; m, mm and mm (REP-118)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.core.device_faults import device_fault
 from densehybrid_ros.core.devices import resolve_device, resolve_precision
-from densehybrid_ros.core.postprocess import open_set_map, semantic_and_score
+from densehybrid_ros.core.postprocess import PARTS, maps_of
 from densehybrid_ros.core.scores import Score, score_named
 from densehybrid_ros.core.stages import StageClock
 from densehybrid_ros.errors import SetupError
@@ -22,10 +23,6 @@ from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_weights
 
 SIZE_MULTIPLE = 32
 """The networks' largest stride: sizes of this multiple keep all rungs of the ladder aligned."""
-MOST_INFERENCE_PIXELS = 33_554_432
-PARTS = frozenset({"semantic", "score", "open_set"})
-"""What a scene is made of."""
-EMPTY = np.empty((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,20 @@ class Scene:
     threshold: float
 
 
+NOTHING = Scene(np.empty((0, 0), np.uint8), np.empty((0, 0), np.float32), np.empty((0, 0), np.uint8), 0.0)
+"""A scene of which no part was asked for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the segmenter says of a batch."""
+
+    scenes: tuple[Scene, ...]
+    """One for each image, in their order."""
+    stage_ms: Mapping[str, float]
+    """Time that upload, infer and postprocess took, ms; empty where no part was asked for."""
+
+
 class Segmenter:
     """A loaded network on its device. Thread-compatible: one caller at a time."""
 
@@ -52,8 +63,6 @@ class Segmenter:
         self.precision = precision
         self.inference_width = inference_width
         """Pixels; 0 = the image's own width."""
-        self.stage_ms: dict[str, float] = {}
-        """Time that upload, infer and postprocess took in the last batch, ms."""
         self._model = model.to(device, memory_format=torch.channels_last).eval()
 
     @classmethod
@@ -94,7 +103,7 @@ class Segmenter:
         Raises:
             SetupError: wrong dtype or shape, unknown score.
         """
-        return self.batch([image], threshold, score)[0]
+        return self.batch([image], threshold, score).scenes[0]
 
     def batch(
         self,
@@ -102,11 +111,11 @@ class Segmenter:
         threshold: float | None = None,
         score: str = "hybrid",
         parts: Collection[str] = PARTS,
-    ) -> list[Scene]:
+    ) -> Answer:
         """Several RGB images in one step of the network; those of another size than the first run by themselves.
 
         Args:
-            parts: what is wanted of PARTS; nothing else is computed, and stays empty in the scenes.
+            parts: what is wanted of PARTS; all else stays empty in the scenes.
 
         Raises:
             SetupError: wrong dtype or shape, unknown score.
@@ -115,8 +124,7 @@ class Segmenter:
         for image in images:
             check_image(image)
         if not parts:
-            self.stage_ms = {}
-            return [Scene(EMPTY, EMPTY.astype(np.float32), EMPTY, 0.0)] * len(images)
+            return Answer((NOTHING,) * len(images), {})
         score_function = score_named(score)
         chosen = self.default_threshold(score) if threshold is None else threshold
         clock = StageClock(self.device)
@@ -126,13 +134,12 @@ class Segmenter:
                 members = [index for index, image in enumerate(images) if image.shape == size]
                 answered = self._step([images[index] for index in members], score_function, chosen, parts, clock)
                 scenes |= zip(members, answered, strict=True)
-            self.stage_ms = clock.milliseconds()
+            return Answer(tuple(scenes[index] for index in range(len(images))), clock.milliseconds())
         except (RuntimeError, MemoryError) as error:
             fault = device_fault(error, self.device)
             if fault is None:
                 raise
             raise fault from error
-        return [scenes[index] for index in range(len(images))]
 
     def _step(
         self,
@@ -143,24 +150,15 @@ class Segmenter:
         clock: StageClock,
     ) -> list[Scene]:
         """Images of one size through the network together."""
-        need_score = "score" in parts or "open_set" in parts
-        need_semantic = "semantic" in parts or "open_set" in parts
         with torch.inference_mode():
             pixels = torch.from_numpy(np.stack([self._resize(image) for image in images])).to(self.device)
             clock.mark("upload")
             logits, dataset_logits = self._forward(pixels)
             clock.mark("infer")
-            size = images[0].shape[:2]
-            semantic, anomaly = semantic_and_score(logits, dataset_logits, size, score, need_semantic, need_score)
-            labels, values = semantic.cpu().numpy(), anomaly.cpu().numpy()
-        scenes = []
-        for index in range(len(images)):
-            open_set = EMPTY
-            if "open_set" in parts:
-                open_set = open_set_map(labels[index], values[index], threshold, self.classes)
-            scenes.append(Scene(labels[index], values[index], open_set, threshold))
+            maps = maps_of(logits, dataset_logits, images[0].shape[:2], score, threshold, parts)
+            semantic, values, open_set = (each.cpu().numpy() for each in (maps.semantic, maps.score, maps.open_set))
         clock.mark("postprocess")
-        return scenes
+        return [Scene(*each, threshold) for each in zip(semantic, values, open_set, strict=True)]
 
     def logits(self, image: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
         """The raw (1, K, h, w) and (1, 2, h, w) logits at the network's stride, float32, for evaluation."""
@@ -201,9 +199,9 @@ class Segmenter:
         """
         scale = self.inference_width / width if self.inference_width else 1.0
         size = nearest_multiple(height * scale), nearest_multiple(width * scale)
-        if size[0] * size[1] > MOST_INFERENCE_PIXELS:
+        if size[0] * size[1] > MAX_IMAGE_PIXELS:
             raise SetupError(
-                f"an image of {width}x{height} would run at {size[1]}x{size[0]}, more than {MOST_INFERENCE_PIXELS} "
+                f"an image of {width}x{height} would run at {size[1]}x{size[0]}, more than {MAX_IMAGE_PIXELS} "
                 "pixels; crop it, or set a smaller inference_width"
             )
         return size

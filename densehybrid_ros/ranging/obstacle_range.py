@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.camera import Pinhole
-from densehybrid_ros.options import Settings
 from densehybrid_ros.ranging.foreground import depth_groups, own_group
 from densehybrid_ros.ranging.obstacle_box import boxed, down_to_road, outline, quantile
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage
 from densehybrid_ros.ranging.regions import Region, around, foot, row_below, stands_on
 from densehybrid_ros.ranging.road_plane import RoadPlane
+from densehybrid_ros.ranging.settings import RangingSettings
 
 MOST_SAMPLES = 1200
 """Pixels of one region that are looked at; larger regions are sampled on a grid."""
@@ -56,7 +56,7 @@ class View:
     """(256,) True for the ids of what can be driven on."""
 
 
-def ranged(obstacle: Obstacle, view: View, settings: Settings) -> Obstacle:
+def ranged(obstacle: Obstacle, view: View, settings: RangingSettings) -> Obstacle:
     """With range, uncertainty and box, or with the reason why there is none.
 
     Measured at its own pixels where enough of them are valid and not contradicted, else from where it stands.
@@ -70,7 +70,7 @@ def ranged(obstacle: Obstacle, view: View, settings: Settings) -> Obstacle:
     return replace(obstacle, why_not=f"{measured.why_not}; {standing().why_not}")
 
 
-def _measured(obstacle: Obstacle, view: View, standing: Callable[[], Obstacle], settings: Settings) -> Obstacle:
+def _measured(obstacle: Obstacle, view: View, standing: Callable[[], Obstacle], settings: RangingSettings) -> Obstacle:
     """The range of the obstacle's own pixels, kept apart from the sky, the background and the road behind it."""
     ranges, region = view.ranges, obstacle.region
     if ranges is None:

@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.options import SGBM_MODES, Settings
+from densehybrid_ros.ranging.settings import SGBM_MODES, StereoSettings
 
 SUBPIXELS = 16
 """OpenCV's fixed point: disparities are given in sixteenths of a pixel."""
 
 
-def disparity_of_pair(left: NDArray[np.uint8], right: NDArray[np.uint8], settings: Settings) -> NDArray[np.float32]:
+def disparity_of_pair(
+    left: NDArray[np.uint8], right: NDArray[np.uint8], settings: StereoSettings
+) -> NDArray[np.float32]:
     """(H, W) px, columns of the left picture minus columns of the right; 0 where nothing was matched.
 
     What is too near for the searched range is matched once more at half the size, where its disparity is half as large.
@@ -38,7 +40,7 @@ def disparity_of_pair(left: NDArray[np.uint8], right: NDArray[np.uint8], setting
 
 
 def _matched(
-    left: NDArray[np.uint8], right: NDArray[np.uint8], scale: float, settings: Settings
+    left: NDArray[np.uint8], right: NDArray[np.uint8], scale: float, settings: StereoSettings
 ) -> NDArray[np.float32]:
     """Matched at `scale` of the pictures' size; (H, W) in px of the pictures, 0 = none."""
     height, width = left.shape[:2]
@@ -67,14 +69,13 @@ def _prepared(picture: NDArray[np.uint8], size: tuple[int, int], pad: int) -> ND
     return cv2.copyMakeBorder(grey, 0, 0, pad, 0, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
 
 
-def _matcher(settings: Settings) -> cv2.StereoSGBM:
-    block = settings.sgbm_correlation_window_size
+def _matcher(settings: StereoSettings) -> cv2.StereoSGBM:
     return cv2.StereoSGBM.create(
         minDisparity=settings.sgbm_min_disparity,
         numDisparities=settings.sgbm_disparity_range,
-        blockSize=block,
-        P1=settings.sgbm_p1 or 8 * block * block,
-        P2=settings.sgbm_p2 or 32 * block * block,
+        blockSize=settings.sgbm_correlation_window_size,
+        P1=settings.p1,
+        P2=settings.p2,
         disp12MaxDiff=settings.sgbm_disp12_max_diff,
         preFilterCap=settings.sgbm_prefilter_cap,
         uniquenessRatio=settings.sgbm_uniqueness_ratio,

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.options import Settings
 from densehybrid_ros.ranging.obstacle_box import quantile
 from densehybrid_ros.ranging.obstacle_range import MOST_SAMPLES, View, ranged
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage
 from densehybrid_ros.ranging.regions import Region, touches, unknown_regions
 from densehybrid_ros.ranging.road_plane import RoadPlane, fit_road_plane, plane_from_camera
+from densehybrid_ros.ranging.settings import RangingSettings
 
 PITCH_ERROR = math.radians(0.5)
 """One standard deviation of the pitch of a moving vehicle's camera."""
@@ -44,7 +44,7 @@ def survey(
     drivable: Collection[int],
     pinhole: Pinhole | None,
     ranges: RangeImage | None,
-    settings: Settings,
+    settings: RangingSettings,
 ) -> Survey:
     """Finds the obstacles of one frame and says how far each of them is.
 
@@ -133,7 +133,7 @@ def _view(
     drivable: NDArray[np.bool_],
     pinhole: Pinhole | None,
     ranges: RangeImage | None,
-    settings: Settings,
+    settings: RangingSettings,
 ) -> tuple[View | None, bool]:
     """With the road as measured, else as the camera's mounting says; and whether it was measured."""
     if pinhole is None:

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from densehybrid_ros.options import Settings
+from densehybrid_ros.nodes.segmenter.settings import Settings
 
 MEDIAN_LIMITS = {"exact": 0.02, "sgbm": 0.05}
 """Relative range error up to 50 m."""

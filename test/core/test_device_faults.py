@@ -8,7 +8,8 @@ import torch
 
 from densehybrid_ros.core import device_faults
 from densehybrid_ros.core.device_faults import DeviceLost, OutOfDeviceMemory, device_fault
-from densehybrid_ros.core.segmenter import PARTS, Segmenter
+from densehybrid_ros.core.postprocess import PARTS
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.core.stages import StageClock
 
 CPU = torch.device("cpu")
@@ -63,16 +64,17 @@ def test_stages_of_one_name_are_summed(device: str) -> None:
     assert all(value > 0 for value in spent.values())
 
 
-@pytest.mark.parametrize("parts", [{"semantic"}, {"score"}, {"semantic", "score"}, PARTS, set()])
-def test_only_the_parts_that_are_asked_for_are_computed(
+@pytest.mark.parametrize("parts", [{"semantic"}, {"score"}, {"open_set"}, {"semantic", "score"}, PARTS, set()])
+def test_only_the_parts_that_are_asked_for_are_given(
     random_weights: object, picture: np.ndarray, parts: set[str]
 ) -> None:
     segmenter = Segmenter.load(str(random_weights), "cpu")
-    whole, scene = segmenter(picture), segmenter.batch([picture], parts=parts)[0]
-    implied = {"semantic", "score", "open_set"} if "open_set" in parts else parts
+    answer = segmenter.batch([picture], parts=parts)
+    whole, (scene,) = segmenter(picture), answer.scenes
     for name in PARTS:
-        if name in implied:
+        if name in parts:
             np.testing.assert_array_equal(getattr(scene, name), getattr(whole, name))
         else:
             assert getattr(scene, name).shape == (0, 0)
-    assert set(segmenter.stage_ms) == ({"upload", "infer", "postprocess"} if parts else set())
+        assert getattr(scene, name).dtype == getattr(whole, name).dtype
+    assert set(answer.stage_ms) == ({"upload", "infer", "postprocess"} if parts else set())

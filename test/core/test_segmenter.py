@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.core.postprocess import open_set_map, semantic_and_score, upsample
+from densehybrid_ros.core.postprocess import maps_of, open_set_map, upsample
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter, nearest_multiple
 from densehybrid_ros.errors import SetupError
@@ -56,7 +56,7 @@ def test_another_scores_default_threshold_has_the_same_true_positive_rate(segmen
 def test_a_batch_gives_what_single_images_give(segmenter: Segmenter, picture: np.ndarray) -> None:
     other = picture[:64, :96].copy()
     mirrored = picture[:, ::-1].copy()
-    together = segmenter.batch([picture, other, mirrored])
+    together = segmenter.batch([picture, other, mirrored]).scenes
     for image, scene in zip([picture, other, mirrored], together, strict=True):
         np.testing.assert_allclose(scene.score, segmenter(image).score, atol=1e-4)
 
@@ -64,14 +64,15 @@ def test_a_batch_gives_what_single_images_give(segmenter: Segmenter, picture: np
 def test_logits_are_upsampled_before_the_score() -> None:
     torch.manual_seed(0)
     logits, dataset_logits = torch.randn(1, 5, 4, 6), torch.randn(1, 2, 4, 6)
-    semantic, score = semantic_and_score(logits, dataset_logits, (16, 24), SCORES["hybrid"])
+    maps = maps_of(logits, dataset_logits, (16, 24), SCORES["hybrid"], 0.0)
     large, large_dataset = upsample(logits, (16, 24)), upsample(dataset_logits, (16, 24))
-    torch.testing.assert_close(score, large_dataset.log_softmax(1)[:, 1] - large.logsumexp(1))
-    torch.testing.assert_close(semantic, large.argmax(1).to(torch.uint8))
+    torch.testing.assert_close(maps.score, large_dataset.log_softmax(1)[:, 1] - large.logsumexp(1))
+    torch.testing.assert_close(maps.semantic, large.argmax(1).to(torch.uint8))
 
 
 def test_a_score_equal_to_the_threshold_is_unknown() -> None:
-    result = open_set_map(np.zeros((1, 3), np.uint8), np.float32([[0.9, 1.0, 1.1]]), 1.0, 11)
+    result = open_set_map(torch.zeros(1, 3, dtype=torch.uint8), torch.tensor([[0.9, 1.0, 1.1]]), 1.0, 11)
+    assert result.dtype == torch.uint8
     assert result.tolist() == [[0, 11, 11]]
 
 

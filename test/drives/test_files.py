@@ -12,10 +12,9 @@ import pytest
 
 from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.drives.files import read_camera, read_disparity, write_camera, write_disparity
-from densehybrid_ros.drives.labels import read_labels
-from densehybrid_ros.drives.pictures import decode_png
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_labels
 
 CITYSCAPES_CAMERA = """{
     "extrinsic": {"baseline": 0.209313, "pitch": 0.038, "roll": 0.0, "x": 1.7, "y": 0.1, "yaw": -0.0195, "z": 1.22},
@@ -103,7 +102,7 @@ def test_what_is_no_disparity_or_label_picture_is_refused_by_name(tmp_path: Path
         read_labels(path)
     cv2.imwrite(str(path), np.random.default_rng(2).integers(0, 9999, (64, 64), dtype=np.uint16))
     path.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(SetupError, match="truncated"):
+    with pytest.raises(SetupError, match="cut off"):
         read_disparity(path)
 
 

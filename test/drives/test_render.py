@@ -10,12 +10,11 @@ import pytest
 from densehybrid_ros.cli import main
 from densehybrid_ros.drives import render
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import read_labels
 from densehybrid_ros.drives.layout import find_frames
-from densehybrid_ros.drives.pictures import decode_png
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_labels
 from densehybrid_ros.roadworld import Roadworld
 
 SIZE = (64, 48)

@@ -9,10 +9,11 @@ import pytest
 
 from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.options import Settings, changed_settings
+from densehybrid_ros.options import changed
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_depth, range_from_disparity
 from densehybrid_ros.ranging.road_plane import fit_road_plane
+from densehybrid_ros.ranging.settings import RangingSettings
 from densehybrid_ros.ranging.survey import drivable_ids, obstacle_points, survey
 from densehybrid_ros.ranging.tracking import Tracker
 
@@ -48,7 +49,7 @@ class Made:
 
     def obstacles(self, ranges: RangeImage | None, **changes: object) -> tuple[Obstacle, ...]:
         score = (self.open_set == UNKNOWN).astype(np.float32)
-        settings = changed_settings(Settings(), changes)
+        settings = changed(RangingSettings(), changes)
         return survey(self.open_set, score, UNKNOWN, [ROAD], PINHOLE, ranges, settings).obstacles
 
 
@@ -226,13 +227,15 @@ def test_the_road_is_found_among_outliers_and_not_on_a_wall(made: Made) -> None:
     wrong = rng.random(disparity.shape) < 0.5
     disparity[wrong] = rng.uniform(1, 90, int(wrong.sum()))
     score = np.zeros((HEIGHT, WIDTH), np.float32)
-    seen = survey(made.open_set, score, UNKNOWN, [ROAD], PINHOLE, made.ranges(disparity), Settings())
+    seen = survey(made.open_set, score, UNKNOWN, [ROAD], PINHOLE, made.ranges(disparity), RangingSettings())
     assert seen.road_is_measured
     assert seen.view is not None
     assert seen.view.road is not None
     assert seen.view.road.camera_height == pytest.approx(CAMERA_HEIGHT, rel=0.05)
     wall = np.full((HEIGHT, WIDTH), 18.0, np.float32)
-    assert not survey(made.open_set, score, UNKNOWN, [ROAD], PINHOLE, made.ranges(wall), Settings()).road_is_measured
+    assert not survey(
+        made.open_set, score, UNKNOWN, [ROAD], PINHOLE, made.ranges(wall), RangingSettings()
+    ).road_is_measured
 
 
 def test_a_depth_image_tells_the_same(made: Made) -> None:
@@ -248,7 +251,7 @@ def test_the_cloud_holds_the_obstacle_and_nothing_behind_it(made: Made) -> None:
     place = made.box(10.0, 300, 60, 60)
     made.depth[place][:20] = 40.0
     score = np.arange(HEIGHT * WIDTH, dtype=np.float32).reshape(HEIGHT, WIDTH)
-    found = survey(made.open_set, score, UNKNOWN, [ROAD], PINHOLE, made.ranges(), Settings())
+    found = survey(made.open_set, score, UNKNOWN, [ROAD], PINHOLE, made.ranges(), RangingSettings())
     numbered = replace(found, obstacles=Tracker().update(found.obstacles, 0.0, 1.0))
     points = obstacle_points(numbered, score)
     assert points.size == 40 * 60
@@ -330,8 +333,6 @@ def test_the_gate_needs_a_class_to_drive_on() -> None:
     ("changes", "reason"),
     [
         ({"min_range": 60.0, "max_range": 50.0}, "less than max_range"),
-        ({"range_source": "sonar"}, "range_source"),
-        ({"range_source": "ground"}, "camera_height"),
         ({"sgbm_disparity_range": 100}, "multiple of 16"),
         ({"sgbm_correlation_window_size": 4}, "odd"),
         ({"sgbm_p1": 900, "sgbm_p2": 800}, "sgbm_p2"),
@@ -340,4 +341,4 @@ def test_the_gate_needs_a_class_to_drive_on() -> None:
 )
 def test_settings_that_contradict_each_other_are_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(SetupError, match=reason):
-        changed_settings(Settings(), changes)
+        changed(RangingSettings(), changes)

@@ -19,7 +19,8 @@ from rcl_interfaces.srv import DescribeParameters, ListParameters
 from densehybrid_ros.convert.images import array_from_image
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.options import LIVE, setting_fields
+from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.options import settings_of
 
 if TYPE_CHECKING:
     from conftest import Probe, Process
@@ -32,37 +33,31 @@ def test_every_parameter_is_described_with_its_range(start: Start, probe: Probe,
     start("segmenter", f"model_path:={random_weights}")
     probe.wait_for_node()
     listed = probe.call(ListParameters, "/densehybrid/list_parameters", ListParameters.Request()).result.names  # type: ignore[attr-defined]
-    names = [entry.name for entry in setting_fields()]
+    names = [entry.name for entry in settings_of(Settings)]
     assert set(names) <= set(listed)
     request = DescribeParameters.Request(names=names)
     described = probe.call(DescribeParameters, "/densehybrid/describe_parameters", request).descriptors  # type: ignore[attr-defined]
-    for entry, descriptor in zip(setting_fields(), described, strict=True):
-        assert descriptor.description == entry.metadata["description"]
-        assert ("at run time" in descriptor.additional_constraints) == (entry.name in LIVE)
+    for entry, descriptor in zip(settings_of(Settings), described, strict=True):
+        assert descriptor.description == entry.description
+        assert ("at run time" in descriptor.additional_constraints) == entry.live
         if isinstance(entry.default, float):
             ranges = descriptor.floating_point_range
-            assert [(each.from_value, each.to_value) for each in ranges] == [
-                (entry.metadata["low"], entry.metadata["high"])
-            ]
+            assert [(each.from_value, each.to_value) for each in ranges] == [(entry.low, entry.high)]
             assert descriptor.type == ParameterType.PARAMETER_DOUBLE
         elif isinstance(entry.default, int) and not isinstance(entry.default, bool):
-            assert [(each.from_value, each.to_value) for each in descriptor.integer_range] == [
-                (entry.metadata["low"], entry.metadata["high"])
-            ]
+            assert [(each.from_value, each.to_value) for each in descriptor.integer_range] == [(entry.low, entry.high)]
 
 
 def test_the_parameter_file_names_every_parameter_with_its_default() -> None:
     text = PARAMETER_FILE.read_text()
     values = yaml.safe_load(text)["/**"]["ros__parameters"]
-    for entry in setting_fields():
+    for entry in settings_of(Settings):
         if isinstance(entry.default, float) and math.isnan(entry.default):
             assert f"# {entry.name}: " in text
             continue
         default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
         assert values.pop(entry.name) == default
-        assert ("(live)" in next(line for line in text.splitlines() if f" {entry.name}:" in line)) == (
-            entry.name in LIVE
-        )
+        assert ("(live)" in next(line for line in text.splitlines() if f" {entry.name}:" in line)) == entry.live
     assert not values
 
 

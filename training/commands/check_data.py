@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import IGNORE, label_table
+from densehybrid_ros.pictures import read_labels, read_rgb
 from densehybrid_ros.training.datasets import DATASETS, listed_set
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing, require_folder
 from densehybrid_ros.training.datasets.pairs import LabelledSet
-from densehybrid_ros.training.datasets.reading import read_labels, read_rgb
 from densehybrid_ros.training.datasets.splits import SPLITS, refuse_split, splits_below
 
 NEGATIVES = "ade20k"

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from densehybrid_ros.labels import FREE_ID, IGNORE, INLIER, LOSTANDFOUND_TRUTH, OUTLIER, label_table
-from densehybrid_ros.training.datasets.listing import IMAGE_SUFFIXES, Listing, by_folder, files_below, with_labels
+from densehybrid_ros.pictures import SUFFIXES
+from densehybrid_ros.training.datasets.listing import Listing, by_folder, files_below, with_labels
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 
 BINARY_CLASSES = ["inlier"]
@@ -63,7 +64,7 @@ def fishyscapes_lostandfound(root: Path, split: str = "") -> LabelledSet:
 def fishyscapes_static(root: Path, split: str = "") -> LabelledSet:
     """`NNNN_{city}_rgb.jpg` or `.npz` with `NNNN_{city}_labels.png`."""
     files = with_labels(
-        files_below(root, "*_rgb.*", (*IMAGE_SUFFIXES, ".npz")),
+        files_below(root, "*_rgb.*", (*SUFFIXES, ".npz")),
         lambda path: root / f"{path.stem.removesuffix('_rgb')}_labels.png",
         files_below(root, "*_labels.png"),
         f"{root}/*_rgb{{.jpg,.png,.npz}} with {root}/*_labels.png",

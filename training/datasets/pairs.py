@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import relabelled
+from densehybrid_ros.pictures import read_labels, read_rgb
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing, whole_pairs
-from densehybrid_ros.training.datasets.reading import read_labels, read_rgb
 
 
 class LabelledSource(Protocol):

@@ -22,12 +22,11 @@ from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import read_labels
 from densehybrid_ros.drives.layout import DriveFrame, find_frames
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
 from densehybrid_ros.metrics.by_range import RangeTable, percent_text, range_of_disparity, table_dict, table_text
-from densehybrid_ros.training.datasets.pairs import read_rgb
+from densehybrid_ros.pictures import read_labels, read_rgb
 
 NAMED_AT_MOST = 10
 """Frames that a warning names."""

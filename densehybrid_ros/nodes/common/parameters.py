@@ -6,10 +6,8 @@ declared with dynamic typing and checked here; the descriptor still names type a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import Field
-from typing import Any
+from typing import Any, TypeVar, get_origin
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType
 from rclpy.exceptions import ParameterException
@@ -17,7 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.options import Settings, changed_settings, setting_fields
+from densehybrid_ros.options import Setting, changed, settings_of
 
 TYPES = {
     bool: ParameterType.PARAMETER_BOOL,
@@ -28,7 +26,10 @@ TYPES = {
 }
 
 
-def declare_settings(node: Node) -> Settings:
+Options = TypeVar("Options")
+
+
+def declare_settings(node: Node, kind: type[Options]) -> Options:
     """Declares every setting on the node and reads the start-up overrides.
 
     A setting whose default is nan ("unset") is declared without a value.
@@ -37,51 +38,53 @@ def declare_settings(node: Node) -> Settings:
         SetupError: an override is of the wrong type or out of range.
     """
     changes: dict[str, Any] = {}
-    for entry in setting_fields():
-        unset = isinstance(entry.default, float) and math.isnan(entry.default)
-        default = list(entry.default) if isinstance(entry.default, tuple) else None if unset else entry.default
+    for entry in settings_of(kind):
         try:
-            declared = node.declare_parameter(entry.name, default, _descriptor(entry))
+            declared = node.declare_parameter(
+                entry.name, None if entry.is_unset else _as_ros(entry.default), _descriptor(entry)
+            )
         except ParameterException as error:  # out of the descriptor's range
             raise SetupError(f"parameter {entry.name} cannot be set: {error}") from error
         if declared.value is not None:
             changes[entry.name] = declared.value
-        if normalised(declared) is not declared:  # an integer override is shown as the double that it is taken for
-            node.set_parameters([normalised(declared)])
-    return changed_settings(Settings(), changes)
+        shown = normalised(kind, declared)
+        if shown is not declared:  # an integer override is shown as the double that it is taken for
+            node.set_parameters([shown])
+    return changed(kind(), changes)
 
 
-def settings_after(current: Settings, parameters: Sequence[Parameter]) -> Settings:
+def settings_after(current: Options, parameters: Sequence[Parameter]) -> Options:
     """The settings after a change of parameters, checked as a whole; other nodes' parameters are passed over.
 
     Raises:
         SetupError: the change is refused.
     """
-    known = {entry.name for entry in setting_fields()}
-    return changed_settings(
-        current, {parameter.name: parameter.value for parameter in parameters if parameter.name in known}
-    )
+    known = {entry.name for entry in settings_of(type(current))}
+    return changed(current, {parameter.name: parameter.value for parameter in parameters if parameter.name in known})
 
 
-def normalised(parameter: Parameter) -> Parameter:
+def normalised(kind: type, parameter: Parameter) -> Parameter:
     """An integer given for a double setting, as that double; anything else unchanged."""
-    floating = {entry.name for entry in setting_fields() if isinstance(entry.default, float)}
+    floating = {entry.name for entry in settings_of(kind) if entry.kind is float}
     if parameter.name in floating and parameter.type_ == Parameter.Type.INTEGER:
         return Parameter(parameter.name, Parameter.Type.DOUBLE, float(parameter.value))
     return parameter
 
 
-def _descriptor(entry: Field[Any]) -> ParameterDescriptor:
+def _as_ros(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _descriptor(entry: Setting) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         name=entry.name,
-        type=TYPES[type(entry.default)],
-        description=entry.metadata["description"],
-        additional_constraints="at run time" if entry.metadata["live"] else "read when the node is configured",
+        type=TYPES[get_origin(entry.kind) or entry.kind],
+        description=entry.description,
+        additional_constraints="at run time" if entry.live else "read when the node is configured",
         dynamic_typing=True,
     )
-    low, high = entry.metadata["low"], entry.metadata["high"]
-    if low is not None and isinstance(entry.default, float):
-        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
-    elif low is not None:
-        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    if entry.kind is float and entry.range_text:
+        descriptor.floating_point_range = [FloatingPointRange(from_value=entry.low, to_value=entry.high, step=0.0)]
+    elif entry.range_text:
+        descriptor.integer_range = [IntegerRange(from_value=entry.low, to_value=entry.high, step=1)]
     return descriptor

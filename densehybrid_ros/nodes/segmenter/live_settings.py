@@ -17,7 +17,7 @@ from rclpy.parameter import Parameter
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.parameters import declare_settings, normalised, settings_after
-from densehybrid_ros.options import LIVE, Settings
+from densehybrid_ros.nodes.segmenter.settings import LIVE, Settings
 from densehybrid_ros.ranging.survey import drivable_ids
 
 
@@ -31,7 +31,7 @@ class LiveSettings:
             SetupError: an unusable start-up override.
         """
         self._node, self._changed = node, changed
-        self.current: Settings = declare_settings(node)
+        self.current: Settings = declare_settings(node, Settings)
         self._segmenter: Segmenter | None = None
         self._brought: float | None = None
         """The last threshold that came from the weights and not from the user."""
@@ -68,7 +68,7 @@ class LiveSettings:
 
     def _complete(self, parameters: list[Parameter]) -> list[Parameter]:
         """Integers become doubles where wanted, and what else must follow from a change is added to it."""
-        parameters = [normalised(parameter) for parameter in parameters]
+        parameters = [normalised(Settings, parameter) for parameter in parameters]
         self._offered = None
         given = {parameter.name: parameter.value for parameter in parameters}
         alone = "threshold" in given and not given.keys() & {"target_tpr", "score"}

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.camera import right_shift
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import read_labels
 from densehybrid_ros.drives.layout import DriveFrame
-from densehybrid_ros.drives.pictures import decode_png, read_bytes
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_bytes, read_labels
 from densehybrid_ros.playback.packing.bag_writer import RawMessage
 from densehybrid_ros.playback.packing.bundles import MessageOptions, Packer, Picture
 

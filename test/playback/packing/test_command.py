@@ -19,12 +19,11 @@ from rosbags.highlevel import AnyReader
 
 from densehybrid_ros.cli import main
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import read_labels
 from densehybrid_ros.drives.layout import DriveFrame, find_frames
-from densehybrid_ros.drives.pictures import decode_png
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_labels
 from densehybrid_ros.playback.packing import command, parts
 from densehybrid_ros.playback.packing.bag_writer import RawMessage
 
@@ -240,7 +239,7 @@ def test_wrong_files_are_named_and_only_they_are_left_out(
     told = capsys.readouterr()
     assert "5 frames, 32 messages, 7 files skipped" in told.out
     for name, complaint in (
-        ("01_Roadworld_020003_000011_leftImg8bit.png", "truncated"),
+        ("01_Roadworld_020003_000011_leftImg8bit.png", "cut off"),
         ("01_Roadworld_020003_000010_camera.json", "no JSON"),
         ("01_Roadworld_020003_000010_disparity.png", "needs a camera"),
         ("01_Roadworld_020003_000012_disparity.png", "is 8x8"),

@@ -15,14 +15,13 @@ from densehybrid_ros.cli import main
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import read_labels
 from densehybrid_ros.drives.layout import find_frames
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import lostandfound_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.score_histogram import cells_of
-from densehybrid_ros.training.datasets.pairs import read_rgb
+from densehybrid_ros.pictures import read_labels, read_rgb
 from densehybrid_ros.training.evaluation.by_range import evaluate_lostandfound, frame_truth, image_scores
 
 SIZE = (192, 108)
@@ -51,7 +50,7 @@ def test_scores_are_bitwise_those_of_the_segmenter(
     segmenter = Segmenter.load(random_weights, "cpu", "fp32", width)
     found = image_scores(segmenter, picture, ["msp", score])[score]
     np.testing.assert_array_equal(found, segmenter(picture, score=score).score)
-    (scene,) = segmenter.batch([picture], score=score, parts={"score"})
+    (scene,) = segmenter.batch([picture], score=score, parts={"score"}).scenes
     np.testing.assert_array_equal(found, scene.score)
 
 

@@ -1,0 +1,83 @@
+"""The only list of what can be set on the node; its ROS parameters are made from it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS
+from densehybrid_ros.core.scores import SCORES
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.options import live_names, setting
+from densehybrid_ros.ranging.settings import RangingSettings
+
+CAMERA_NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*_?")
+"""A ROS topic token without a double underscore."""
+
+
+@dataclass(frozen=True)
+class Settings(RangingSettings):
+    """The node; a whole, valid set, changed only by replacing it whole."""
+
+    cameras: tuple[str, ...] = setting(
+        ("",), "names of the cameras, which prefix their topics, in and out; [''] = one without name"
+    )
+    image_transport: str = setting("raw", "how images come; compressed: JPEG or PNG", choices=("raw", "compressed"))
+    model_path: str = setting("", "weights file (.safetensors); empty = the bundled weights")
+    device: str = setting("auto", "auto (cuda:0 if there, else cpu), cpu, cuda, cuda:N")
+    precision: str = setting("auto", "auto (fp16 on CUDA, fp32 on the CPU), fp32, fp16, bf16")
+    inference_width: int = setting(
+        0, "width in px at which the network runs; 0 = what the weights recommend, -1 = native", -1, 16384
+    )
+    max_image_pixels: int = setting(
+        MAX_IMAGE_PIXELS, "larger images are dropped before they reach the device", 1, 2**31 - 1
+    )
+    warmup_iterations: int = setting(3, "runs on black images while configuring", 0, 100)
+    score: str = setting("hybrid", "anomaly score", live=True, choices=tuple(SCORES))
+    threshold: float = setting(
+        math.nan,
+        "pixels whose score is at least this are unknown; unset = the value stored with the weights for the score",
+        -1000.0,
+        1000.0,
+        live=True,
+    )
+    target_tpr: float = setting(
+        0.0, "share of unknown pixels to find, by the calibration stored with the weights; 0 = off", 0.0, 1.0, live=True
+    )
+    overlay_alpha: float = setting(0.45, "weight of the colours in the overlay", 0.0, 1.0, live=True)
+    max_frame_age: float = setting(
+        0.0, "s; frames whose stamp is older, by the node's clock, are dropped; 0 = off", 0.0, 3600.0, live=True
+    )
+    camera_timeout: float = setting(
+        2.0, "s without a frame after which a camera is reported STALE, on the steady clock", 0.05, 3600.0, live=True
+    )
+    range_source: str = setting(
+        "auto",
+        "where ranges come from; auto = the first that comes",
+        choices=("auto", "disparity", "depth", "stereo", "ground", "off"),
+    )
+    sync_tolerance: float = setting(
+        0.01, "s; disparity, depth or right image may be so far from the image's stamp", 0.0, 10.0, live=True
+    )
+    track_timeout: float = setting(
+        1.0, "s after which an obstacle that is not seen any more loses its number", 0.0, 60.0, live=True
+    )
+    target_frame: str = setting("", "frame of the obstacles, by TF; empty = the image's own frame, without TF")
+    autostart: bool = setting(True, "configure and activate without being asked")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.range_source == "ground" and self.camera_height == 0:
+            raise SetupError("range_source ground needs camera_height, m over the road, and camera_pitch")
+        if not self.cameras or len(set(self.cameras)) != len(self.cameras):
+            raise SetupError(f"cameras must be different names, at least one, not {list(self.cameras)}")
+        wrong = [name for name in self.cameras if not CAMERA_NAME.fullmatch(name) and self.cameras != ("",)]
+        if wrong:
+            raise SetupError(
+                f"camera name {wrong[0]!r} cannot be part of a topic; "
+                "use letters, digits and _, beginning with a letter"
+            )
+
+
+LIVE = live_names(Settings)
