@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import TRAIN_ID_TABLES, anomaly_truth, read_labels
 from densehybrid_ros.drives.layout import DriveFrame
-from densehybrid_ros.drives.pictures import decode_png, read_bytes
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_bytes, read_labels
 from densehybrid_ros.playback.packing.bag_writer import RawMessage
 from densehybrid_ros.playback.packing.bundles import MessageOptions, Packer, Picture
 
@@ -79,7 +79,7 @@ def _truth_messages(frame: DriveFrame, size: tuple[int, int], pack: Packer, warn
     if frame.label_train_ids is None and "label_ids" in truth:
         truth["train_ids"] = TRAIN_ID_TABLES[data_set][truth["label_ids"]]
     if data_set == "lostandfound" and "train_ids" in truth:
-        truth["anomaly"] = anomaly_truth(truth["train_ids"])
+        truth["anomaly"] = lostandfound_truth(truth["train_ids"])
     return [pack.image(f"ground_truth/{name}/image_raw", labels, "mono8") for name, labels in truth.items()]
 
 

@@ -11,13 +11,14 @@ from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
+from densehybrid_ros.labels import IGNORE
+
 try:
     from vision_msgs.msg import LabelInfo, VisionClass  # pyright: ignore[reportMissingImports] - brought by ROS alone
 except ImportError:
     LabelInfo = VisionClass = None
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-UNLABELLED = 255
 
 
 def label_names(classes: list[str], with_unknown: bool) -> dict[int, str]:
@@ -25,7 +26,7 @@ def label_names(classes: list[str], with_unknown: bool) -> dict[int, str]:
     names = dict(enumerate(classes))
     if with_unknown:
         names[len(classes)] = "unknown"
-    return names | {UNLABELLED: "unlabelled"}
+    return names | {IGNORE: "unlabelled"}
 
 
 class LabelInfoPublisher:
