@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -17,8 +15,10 @@ from densehybrid_ros.convert.compressed import check_compressed
 from densehybrid_ros.convert.images import FrameError, check_image
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.stamps import Order, StampOrder, nanoseconds
+from densehybrid_ros.nodes.common.topics import subscription
 from densehybrid_ros.nodes.segmenter.health.statistics import FrameStatistics
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.topics import CAMERA_INFO, IMAGE
 
 AnyImage: TypeAlias = Image | CompressedImage
 
@@ -65,9 +65,7 @@ class CameraInput:
         Args:
             jumped_back: told the stamp of a frame, before it is delivered, that lies well before the last one's.
         """
-        prefix = f"{self._camera}/" if self._camera else ""
         compressed = self._settings().image_transport == "compressed"
-        kind, topic = (CompressedImage, "image_raw/compressed") if compressed else (Image, "image_raw")
         self._order = StampOrder()
 
         def take(message: AnyImage) -> None:
@@ -77,21 +75,15 @@ class CameraInput:
                 self._statistics.drop("dropped_error", f"{type(error).__name__}: {error}")
                 self._complaints.once(type(error), f"frame dropped: {type(error).__name__}: {error}")
 
-        self._subscribe(kind, f"{prefix}{topic}", take)
-        self._subscribe(CameraInfo, f"{prefix}camera_info", self._keep_camera_info)
+        image = IMAGE.compressed if compressed else IMAGE
+        for topic, callback in ((image, take), (CAMERA_INFO, self._keep_camera_info)):
+            self._subscriptions.append(subscription(self._node, topic, self._camera, callback))
 
     def unsubscribe(self) -> None:
         """Ends the deliveries; harmless where there are none."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        for each in self._subscriptions:
+            self._node.destroy_subscription(each)
         self._subscriptions.clear()
-
-    def _subscribe(self, kind: type, topic: str, callback: Callable[..., None]) -> None:
-        quality = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
-        overriding = QoSOverridingOptions.with_default_policies()
-        self._subscriptions.append(
-            self._node.create_subscription(kind, topic, callback, quality, qos_overriding_options=overriding)
-        )
 
     def _take(
         self,

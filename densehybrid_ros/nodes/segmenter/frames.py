@@ -16,6 +16,7 @@ from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
 from densehybrid_ros.nodes.segmenter.health.statistics import FrameStatistics
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.topics import Topic
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Decoded:
 
     frame: Taken
     image: NDArray[np.uint8]
-    wanted: frozenset[str]
+    wanted: frozenset[Topic]
     decode_ms: float
 
 
@@ -46,7 +47,7 @@ class Answer:
 
     frame: Taken
     image: NDArray[np.uint8]
-    wanted: frozenset[str]
+    wanted: frozenset[Topic]
     scene: Scene
     camera_info: CameraInfo | None
     settings: Settings

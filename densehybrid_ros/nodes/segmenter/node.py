@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import traceback
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -24,6 +23,7 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.running import NodeFailed, run_node
+from densehybrid_ros.nodes.common.topics import publisher
 from densehybrid_ros.nodes.segmenter.camera_input import CameraInput, Taken
 from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
@@ -39,6 +39,7 @@ from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.survey import drivable_ids
+from densehybrid_ros.topics import DIAGNOSTICS, ENABLE, SEGMENTER
 
 REPORT_PERIOD = 1.0
 """s between two diagnostics."""
@@ -48,7 +49,7 @@ class SegmenterNode(LifecycleNode):
     """See the module's text."""
 
     def __init__(self) -> None:
-        super().__init__("densehybrid")
+        super().__init__(SEGMENTER)
         self._complaints = Complaints(self.get_logger().error)
         self._segmenter: Segmenter | None = None
         self._cameras: dict[str, Camera] = {}
@@ -64,9 +65,9 @@ class SegmenterNode(LifecycleNode):
         self._trouble = ""
         """Why the node is not active although it was to be; empty where all is well."""
         self._settings = LiveSettings(self, self._announce_threshold)
-        self._diagnostics: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics: Publisher = publisher(self, DIAGNOSTICS)
         self._after_fault = self.create_guard_condition(self._handle_fault)
-        self.create_service(SetBool, "~/enable", self._enable)
+        self.create_service(SetBool, ENABLE, self._enable)
         # the steady clock: also while simulated time stands still
         self.create_timer(REPORT_PERIOD, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 

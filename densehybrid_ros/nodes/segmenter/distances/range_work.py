@@ -18,13 +18,14 @@ from densehybrid_ros.core.segmenter import Scene
 from densehybrid_ros.nodes.segmenter.camera_input import Taken
 from densehybrid_ros.nodes.segmenter.distances.range_input import Found, RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES, report_of
-from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import PARTS_OF_OUTPUT, CameraOutputs
+from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.survey import Survey, survey
 from densehybrid_ros.ranging.tracking import Tracker
+from densehybrid_ros.topics import DEPTH, DISPARITY, OBSTACLE_TOPICS, RIGHT_IMAGE, Topic
 
-NOTHING = "nobody publishes disparity, depth or right/image_raw, and camera_height is 0"
+NOTHING = f"nobody publishes {DISPARITY.name}, {DEPTH.name} or {RIGHT_IMAGE.name}, and camera_height is 0"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Segmented:
     image: NDArray[np.uint8]
     scene: Scene
     camera_info: CameraInfo | None
-    wanted: Collection[str]
+    wanted: Collection[Topic]
     settings: Settings
     since: float
     """Steady time from which it waits, s."""
@@ -98,7 +99,7 @@ class RangeWork:
         frame, found = ready.frame, ready.found
         source = found.source if found else self._ranges.source()
         seen: Survey | None = None
-        if source or set(frame.wanted) - set(PARTS_OF_OUTPUT):
+        if source or set(frame.wanted) & set(OBSTACLE_TOPICS):
             why_not = found.why_not if found else _why_not(source)
             seen, why_not = self._survey(frame, found, why_not)
             trouble = self._outputs.obstacles.publish(
