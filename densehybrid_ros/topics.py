@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 SEGMENTER = "densehybrid"
 """Name of the node under which its answers stand."""
+COMPRESSED = "/compressed"
+"""What image_transport puts behind the name of an image topic."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Topic:
     @property
     def compressed(self) -> Topic:
         """The images of this topic as image_transport compresses them."""
-        return replace(self, name=f"{self.name}/compressed", kind="sensor_msgs/msg/CompressedImage")
+        return replace(self, name=f"{self.name}{COMPRESSED}", kind="sensor_msgs/msg/CompressedImage")
 
     @property
     def as_json(self) -> Topic:
@@ -117,7 +119,12 @@ TRUTHS = (TRUTH, ANOMALY_TRUTH, LABEL_IDS, TRAIN_IDS)
 CLOCK = Topic("/clock", "rosgraph_msgs/msg/Clock", "the frames' time", 10)
 PAUSE = "~/pause"
 """Service of the player, std_srvs/SetBool."""
-REPORT = Topic("~/report", "std_msgs/msg/String", "JSON: the table of the evaluator", latched=True)
+REPORT = Topic("report", "std_msgs/msg/String", "JSON: the table so far", latched=True, private=True)
+
+
+def kinds_of(*topics: Topic) -> dict[str, str]:
+    """Message types by name."""
+    return {topic.name: topic.kind for topic in topics}
 
 
 def markdown_table(heading: str, topics: tuple[Topic, ...]) -> str:
