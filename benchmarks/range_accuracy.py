@@ -24,8 +24,9 @@ from std_msgs.msg import Header
 from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.labels import CAMVID_UNKNOWN
 from densehybrid_ros.nodes.player.messages import camera_info_message
-from densehybrid_ros.nodes.segmenter.distances.stereo_work import Pair, ranges_of_pair
+from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
@@ -33,7 +34,6 @@ from densehybrid_ros.ranging.survey import survey
 from densehybrid_ros.roadworld import Frame, Roadworld
 from densehybrid_ros.roadworld.labels import ROAD
 
-UNKNOWN = 11
 WRONG = 0.2
 """Relative error from which a range is wrong."""
 FARTHEST = 50.0
@@ -92,7 +92,7 @@ def sightings_of_drives(
             for source, ranges in _measurements(frame, settings):
                 camera = frame.camera
                 pinhole = Pinhole(camera.fx, camera.fy, camera.cx, camera.cy)
-                seen = survey(open_set, score, UNKNOWN, [ROAD], pinhole, ranges, settings)
+                seen = survey(open_set, score, CAMVID_UNKNOWN, [ROAD], pinhole, ranges, settings)
                 for obstacle in seen.obstacles:
                     true = true_range(frame, obstacle)
                     if true is not None:
@@ -135,7 +135,7 @@ def kitti_error(folder: Path, settings: Settings) -> tuple[float, float, int]:
     calibration = {name: np.array(values.split(), float) for name, values in rows}
     height, width = left.shape[:2]
     infos = [CameraInfo(width=width, height=height, p=[float(v) for v in calibration[name]]) for name in ("P2", "P3")]
-    pair = Pair("", 0, left, image_message(right, "rgb8", Header()), infos[0], infos[1])
+    pair = Pair(left, image_message(right, "rgb8", Header()), infos[0], infos[1])
     ranges = ranges_of_pair(pair, settings)
     measured = ranges.inverse_depth((slice(None), slice(None)))
     columns, rows_, depth = _scan(folder / "lidar.bin", calibration, (width, height))
@@ -146,7 +146,7 @@ def kitti_error(folder: Path, settings: Settings) -> tuple[float, float, int]:
 
 def _masks(frame: Frame, segmenter: Segmenter | None) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     if segmenter is None:
-        return np.where(frame.anomaly, UNKNOWN, frame.labels).astype(np.uint8), frame.anomaly.astype(np.float32)
+        return frame.truth, frame.anomaly.astype(np.float32)
     scene = segmenter(frame.left)
     return scene.open_set, scene.score
 

@@ -20,7 +20,7 @@ COMMANDS = {
     "convert": ("densehybrid_ros.playback.packing.command", "turn LostAndFound or Cityscapes drives into a bag"),
 }
 """Command → (module with its `main`, what it does)."""
-TRAINING_PACKAGES = ("lightning_fabric", "tensorboardX", "PIL")
+TRAINING_PACKAGES = ("lightning_fabric", "tensorboardX")
 """Not installed with the node."""
 
 

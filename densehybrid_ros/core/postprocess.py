@@ -11,8 +11,6 @@ from torch.nn import functional as F
 
 from densehybrid_ros.core.scores import Score
 
-IGNORE = 255
-"""Label id of an unlabelled pixel; never used for "unknown", which is K."""
 PARTS = frozenset({"semantic", "score", "open_set"})
 """Fields of `Maps`, and what can be asked for."""
 

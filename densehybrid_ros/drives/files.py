@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.drives.pictures import decode_png, read_bytes, write_png, write_whole
+from densehybrid_ros.drives.pictures import write_png, write_whole
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.pictures import decode_png, layout_of, read_bytes
 
 STEPS_PER_PIXEL = 256
 """Steps of a disparity PNG per pixel of disparity."""
@@ -114,8 +115,7 @@ def read_disparity(path: Path, offset: float = 0.0) -> NDArray[np.float32]:
     """
     steps = decode_png(read_bytes(path), path)
     if steps.dtype != np.uint16 or steps.ndim != 2:
-        found = f"{8 * steps.dtype.itemsize} bits in {1 if steps.ndim == 2 else steps.shape[2]} channels"
-        raise SetupError(f"{path} is no disparity picture: it has {found}; wanted 16 bits in one channel")
+        raise SetupError(f"{path} is no disparity picture: it has {layout_of(steps)}; wanted 16 bits in one channel")
     # the disparity of a valid step must not become negative by a wrong offset
     disparity = np.maximum((steps.astype(np.float32) - np.float32(offset)) / STEPS_PER_PIXEL, 0)
     return np.where(steps == 0, np.float32(0), disparity)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from densehybrid_ros.drives.files import DriveCamera, write_camera, write_disparity
-from densehybrid_ros.drives.labels import BACKGROUND_ID, FREE_ID, TRAIN_ID_TABLES
 from densehybrid_ros.drives.layout import LEFT, LEFT_SUFFIX
 from densehybrid_ros.drives.pictures import write_png, write_whole
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import BACKGROUND_ID, FREE_ID, TRAIN_ID_TABLES
 from densehybrid_ros.roadworld import Frame, Roadworld, StereoCamera
 from densehybrid_ros.roadworld.labels import ROAD
 

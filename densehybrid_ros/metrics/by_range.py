@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
 from densehybrid_ros.metrics.ranking import Ranking, ranking_of
 from densehybrid_ros.metrics.score_histogram import ScoreHistogram, histogram_points
 
-INLIER, ANOMALY = 0, 1
 EDGES = np.arange(5, 51, 5, dtype=np.float32)
 """m; a bin runs from one of them (inclusive) to the next (exclusive)."""
 PLACES = EDGES.size + 1
@@ -62,7 +61,7 @@ class RangeTable:
         _check(score, truth, metres)
         labelled = np.flatnonzero(truth != IGNORE)  # quicker than to gather by mask three times
         anomalous = truth.ravel()[labelled]
-        if anomalous.size and anomalous.max() > ANOMALY:
+        if anomalous.size and anomalous.max() > OUTLIER:
             raise ValueError(f"truth must be 0, 1 or 255, but holds {anomalous.max()}")
         groups = np.full(anomalous.size, 2 * (PLACES - 1), np.int64)
         if metres is not None:
@@ -81,7 +80,7 @@ class RangeTable:
 
     def _row(self, places: Sequence[int], low: float | None, high: float | None) -> RangeRow:
         inliers = self._histogram.counts([2 * place + INLIER for place in places])
-        anomalous = self._histogram.counts([2 * place + ANOMALY for place in places])
+        anomalous = self._histogram.counts([2 * place + OUTLIER for place in places])
         ranking = None
         if inliers.any() and anomalous.any():
             points = histogram_points(inliers, anomalous)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.postprocess import IGNORE
+from densehybrid_ros.labels import IGNORE
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking, operating_points, ranking_of
 from densehybrid_ros.metrics.score_histogram import ScoreHistogram, histogram_points
 

@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import CAMVID_TABLE, relabelled
+from densehybrid_ros.pictures import SUFFIXES, natural_order, picture_files, read_labels, read_rgb
 from densehybrid_ros.roadworld import Roadworld, StereoCamera
 from densehybrid_ros.topics import ANOMALY_TRUTH, CAMERA_INFO, DISPARITY, RIGHT_IMAGE, RIGHT_INFO, TRUTH, kinds_of
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FOLDER_RATE = 10.0
 """Hz at which the pictures of a folder are taken to have been recorded."""
-VOID_ID, ANOMALY_ID, UNKNOWN = 11, 12, 11
-"""File ids of CamVid-OOD labels, and the id of "unknown" behind CamVid's 11 classes."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +103,11 @@ def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
         world = Roadworld(int(seed), *size)
         for index in itertools.count():
             frame = world.frame(index, stereo)
-            truth = np.where(frame.anomaly, np.uint8(UNKNOWN), frame.labels).astype(np.uint8)
             yield PlayedFrame(
                 frame.left,
                 frame.stamp,
                 f"roadworld {seed} frame {index}",
-                truth,
+                frame.truth,
                 frame.camera,
                 frame.disparity,
                 frame.right,
@@ -121,35 +119,35 @@ def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
 
 def _folder(path: Path, warn: Callable[[str], None]) -> Source:
     """Pictures by name. A sibling `labels/` of a folder `images/` is ground truth in CamVid-OOD ids."""
-    pictures = [entry for entry in sorted(path.iterdir()) if entry.suffix.lower() in PICTURES]
+    pictures = sorted(picture_files(path.iterdir()), key=natural_order)
     if not pictures:
-        raise SetupError(f"folder {path} holds no pictures ({', '.join(PICTURES)})")
+        raise SetupError(f"folder {path} holds no pictures ({', '.join(SUFFIXES)})")
     labels = path.resolve().parent / "labels" if path.resolve().name == "images" else None
     labels = labels if labels is not None and labels.is_dir() else None
 
     def frames() -> Iterator[PlayedFrame]:
         for number, picture in enumerate(pictures):
-            image = cv2.imread(str(picture), cv2.IMREAD_COLOR)
-            if image is None:
-                warn(f"{picture} cannot be read as a picture and is passed over")
+            try:
+                image = read_rgb(picture, upright=labels is None)
+            except SetupError as error:
+                warn(f"passed over: {error}")
                 continue
             truth = _truth(labels / f"{picture.stem}.png", image.shape[:2], warn) if labels else None
-            rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-            yield PlayedFrame(rgb, number / FOLDER_RATE, picture.name, truth)
+            yield PlayedFrame(image, number / FOLDER_RATE, picture.name, truth)
 
     return Source(f"{len(pictures)} pictures in {path}", frames, kinds_of(TRUTH, ANOMALY_TRUTH) if labels else {})
 
 
 def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], None]) -> NDArray[np.uint8] | None:
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None or labels.shape != shape:
-        warn(f"{path} is no label picture of the size of its image and is passed over")
+    try:
+        labels = read_labels(path)
+    except SetupError as error:
+        warn(f"played without ground truth: {error}")
         return None
-    truth = np.full(shape, 255, np.uint8)
-    known = labels < VOID_ID
-    truth[known] = labels[known]
-    truth[labels == ANOMALY_ID] = UNKNOWN
-    return truth
+    if labels.shape != shape:
+        warn(f"played without ground truth: {path} is {labels.shape}, its image {shape}")
+        return None
+    return relabelled(labels, CAMVID_TABLE)
 
 
 def _video(path: Path) -> Source:

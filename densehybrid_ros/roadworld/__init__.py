@@ -1,7 +1,6 @@
 """Procedural road scenes with exact truth, in the CamVid taxonomy. NumPy and OpenCV only; no assets."""
 
 from densehybrid_ros.roadworld.camera import StereoCamera
-from densehybrid_ros.roadworld.labels import CLASSES
 from densehybrid_ros.roadworld.world import Frame, Roadworld
 
-__all__ = ["CLASSES", "Frame", "Roadworld", "StereoCamera"]
+__all__ = ["Frame", "Roadworld", "StereoCamera"]

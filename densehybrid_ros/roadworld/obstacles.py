@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.labels import IGNORE
 from densehybrid_ros.roadworld.canvas import Sprite
-from densehybrid_ros.roadworld.labels import IGNORE
 from densehybrid_ros.roadworld.noise import noise_patch
 from densehybrid_ros.roadworld.painting import Sheet, random_colour
 

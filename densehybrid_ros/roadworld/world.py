@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import CAMVID_UNKNOWN
 from densehybrid_ros.roadworld import effects
 from densehybrid_ros.roadworld.camera import StereoCamera, road_camera
 from densehybrid_ros.roadworld.canvas import Canvas
@@ -51,6 +52,11 @@ class Frame:
     disparity: NDArray[np.float32]
     """(H, W) px, fx·baseline/depth, 0 = sky."""
     camera: StereoCamera
+
+    @property
+    def truth(self) -> NDArray[np.uint8]:
+        """(H, W) open-set truth: the labels, with obstacles as unknown."""
+        return np.where(self.anomaly, np.uint8(CAMVID_UNKNOWN), self.labels).astype(np.uint8)
 
 
 @dataclass(frozen=True)

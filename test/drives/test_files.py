@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.drives.files import DriveCamera, read_camera, read_disparity, write_camera, write_disparity
-from densehybrid_ros.drives.labels import TRAIN_ID_TABLES, anomaly_truth, read_labels
-from densehybrid_ros.drives.pictures import decode_png
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_labels
 
 CITYSCAPES_CAMERA = """{
     "extrinsic": {"baseline": 0.209313, "pitch": 0.038, "roll": 0.0, "x": 1.7, "y": 0.1, "yaw": -0.0195, "z": 1.22},
@@ -100,7 +100,7 @@ def test_what_is_no_disparity_or_label_picture_is_refused_by_name(tmp_path: Path
         read_labels(path)
     cv2.imwrite(str(path), np.random.default_rng(2).integers(0, 9999, (64, 64), dtype=np.uint16))
     path.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(SetupError, match="truncated"):
+    with pytest.raises(SetupError, match="cut off"):
         read_disparity(path)
 
 
@@ -108,7 +108,7 @@ def test_lostandfound_ids_become_train_ids_and_truth() -> None:
     train_ids = TRAIN_ID_TABLES["lostandfound"][np.arange(256, dtype=np.uint8)]
     assert train_ids[[0, 1, 2, 30, 32, 35, 40, 43, 44, 255]].tolist() == [255, 1, 2, 2, 2, 2, 2, 2, 255, 255]
     assert np.flatnonzero(train_ids == 0).tolist() == [31, 33, 34, 36, 37, 38, 39]
-    assert anomaly_truth(np.array([[0, 1, 2, 3, 255]], np.uint8)).tolist() == [[255, 0, 1, 255, 255]]
+    assert lostandfound_truth(np.array([[0, 1, 2, 3, 255]], np.uint8)).tolist() == [[255, 0, 1, 255, 255]]
 
 
 def test_cityscapes_ids_become_19_classes() -> None:

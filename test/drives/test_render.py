@@ -10,11 +10,11 @@ import pytest
 from densehybrid_ros.cli import main
 from densehybrid_ros.drives import render
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import anomaly_truth, read_labels
 from densehybrid_ros.drives.layout import find_frames
-from densehybrid_ros.drives.pictures import decode_png
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_labels
 from densehybrid_ros.roadworld import Roadworld
 
 SIZE = (64, 48)
@@ -50,7 +50,7 @@ def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
     camera = read_camera(files.camera)
     assert (camera.fx, camera.v0, camera.pitch) == (truth.camera.fx, truth.camera.cy, 0)
     assert (camera.baseline, camera.height) == (truth.camera.baseline, truth.camera.height_above_road)
-    anomaly = anomaly_truth(read_labels(files.label_train_ids))
+    anomaly = lostandfound_truth(read_labels(files.label_train_ids))
     np.testing.assert_array_equal(anomaly == 1, truth.anomaly)
     np.testing.assert_array_equal(anomaly == 0, truth.labels == 3)
     label_ids = read_labels(files.label_ids)

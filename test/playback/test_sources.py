@@ -56,6 +56,15 @@ def test_sibling_labels_are_ground_truth(tmp_path: Path) -> None:
     assert "b.png" in told[0]
 
 
+def test_pictures_without_labels_are_played_upright_and_by_number(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    folder, exif = make_folder(tmp_path, ["a10.png", "._a3.png"]), image.Exif()
+    exif[0x0112] = 6
+    image.new("RGB", (32, 24)).save(folder / "a2.jpg", exif=exif)
+    frames = list(open_source(str(folder), no_warning).frames())
+    assert [(frame.name, frame.image.shape[:2]) for frame in frames] == [("a2.jpg", (32, 24)), ("a10.png", (24, 32))]
+
+
 def test_an_unreadable_picture_is_named_and_passed_over(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, ["a.png"])
     (folder / "b.png").write_bytes(b"broken")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.postprocess import IGNORE
-from densehybrid_ros.training.losses.hybrid import INLIER, OUTLIER
+from densehybrid_ros.labels import binary_truth, closed_set_truth
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,4 @@ class Sample:
 
 def sample_from_truth(image: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> Sample:
     """Splits an open-set label map (K = unknown, 255 = ignore) into the two label maps of the loss."""
-    ids = np.arange(256)
-    semantic = np.where(ids < classes, ids, IGNORE).astype(np.uint8)
-    dataset = np.where(ids < classes, INLIER, np.where(ids == classes, OUTLIER, IGNORE)).astype(np.uint8)
-    labels, dataset_labels = (cv2.LUT(truth, table).astype(np.uint8, copy=False) for table in (semantic, dataset))
-    return Sample(image, labels, dataset_labels)
+    return Sample(image, closed_set_truth(truth, classes), binary_truth(truth, classes))

@@ -17,10 +17,11 @@ import numpy as np
 from tqdm import tqdm
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import IGNORE, label_table
+from densehybrid_ros.pictures import read_labels, read_rgb
 from densehybrid_ros.training.datasets import DATASETS, listed_set
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing, require_folder
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
-from densehybrid_ros.training.datasets.reading import read_labels, read_rgb
+from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.datasets.splits import SPLITS, refuse_split, splits_below
 
 NEGATIVES = "ade20k"
@@ -157,7 +158,7 @@ def class_shares(dataset: LabelledSet, findings: Findings) -> dict[str, float]:
         return {}
     total = max(int(findings.id_counts.sum()), 1)
     by_class = np.bincount(dataset.table, weights=findings.id_counts, minlength=256)
-    names = {**dict(enumerate(dataset.classes)), len(dataset.classes): "unknown", 255: "ignored"}
+    names = {**dict(enumerate(dataset.classes)), len(dataset.classes): "unknown", IGNORE: "ignored"}
     return {name: float(by_class[index]) / total for index, name in names.items()}
 
 

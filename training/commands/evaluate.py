@@ -21,7 +21,7 @@ from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import BUNDLED
-from densehybrid_ros.training.batches.negatives import NegativeSet
+from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import DATASETS, EVALUATION_SPLITS, PER_IMAGE, labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 from densehybrid_ros.training.datasets.rendered import rendered_roadworld

@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from densehybrid_ros.core.postprocess import IGNORE
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.training.datasets.camvid import ANOMALY_ID, UNKNOWN, VOID_ID
+from densehybrid_ros.labels import CAMVID_ANOMALY_ID, CAMVID_UNKNOWN, CAMVID_VOID_ID, IGNORE
 from densehybrid_ros.training.datasets.rendered import FIRST_VALIDATION_SEED, RenderedRoadworld
 
 FIRST_SEEDS = {"train": 0, "val": FIRST_VALIDATION_SEED, "test": 2 * FIRST_VALIDATION_SEED}
@@ -69,8 +68,8 @@ def render(out: Path, split: str, seeds: range, width: int, height: int) -> None
 def camvid_ids(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Open-set labels (255 = ignore, K = unknown) as CamVid-OOD file ids (11 = void, 12 = anomaly)."""
     ids = truth.copy()
-    ids[truth == UNKNOWN] = ANOMALY_ID
-    ids[truth == IGNORE] = VOID_ID
+    ids[truth == CAMVID_UNKNOWN] = CAMVID_ANOMALY_ID
+    ids[truth == IGNORE] = CAMVID_VOID_ID
     return ids
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from densehybrid_ros.training.datasets.listing import IMAGE_SUFFIXES, Listing, by_folder, files_below, with_labels
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
+from densehybrid_ros.labels import FREE_ID, IGNORE, INLIER, LOSTANDFOUND_TRUTH, OUTLIER, label_table
+from densehybrid_ros.pictures import SUFFIXES
+from densehybrid_ros.training.datasets.listing import Listing, by_folder, files_below, with_labels
+from densehybrid_ros.training.datasets.pairs import LabelledSet
 
 BINARY_CLASSES = ["inlier"]
 BINARY_PALETTE = [[120, 120, 120]]
-ZERO_ONE = frozenset([0, 1, 255])
+ZERO_ONE = frozenset([INLIER, OUTLIER, IGNORE])
 KNOWN_THINGS = (
     "15_Rechbergstr_Deckenpfronn",
     "01_Hanns_Klemm_Str_45_000006",
@@ -33,14 +35,14 @@ VALIDATION = "validation"
 def lostandfound(root: Path, split: str) -> LabelledSet:
     """Obstacles (trainId 2) against free road (1); `leftImg8bit` and `gtCoarse`."""
     files = _lostandfound_files(root, split, "labelTrainIds")
-    return _binary(f"lostandfound/{split}", files, {1: 0, 2: 1}, frozenset([0, 1, 2, 255]))
+    return _binary(f"lostandfound/{split}", files, LOSTANDFOUND_TRUTH, frozenset([0, 1, 2, IGNORE]))
 
 
 def lostandfound_noknown(root: Path, split: str = "test") -> LabelledSet:
     """SegmentMeIfYouCan's LostAndFound: road (label id 1) is inlier, 2 to 200 anomaly, 0 ignored; no KNOWN_THINGS."""
     files = _without(_lostandfound_files(root, split, "labelIds"), KNOWN_THINGS)
-    ids = {1: 0} | dict.fromkeys(range(2, 201), 1)
-    return _binary(f"smiyc-lostandfound-noknown/{split}", files, ids, frozenset([*range(201), 255]))
+    ids = {FREE_ID: INLIER} | dict.fromkeys(range(2, 201), OUTLIER)
+    return _binary(f"smiyc-lostandfound-noknown/{split}", files, ids, frozenset([*range(201), IGNORE]))
 
 
 def fishyscapes_lostandfound(root: Path, split: str = "") -> LabelledSet:
@@ -62,7 +64,7 @@ def fishyscapes_lostandfound(root: Path, split: str = "") -> LabelledSet:
 def fishyscapes_static(root: Path, split: str = "") -> LabelledSet:
     """`NNNN_{city}_rgb.jpg` or `.npz` with `NNNN_{city}_labels.png`."""
     files = with_labels(
-        files_below(root, "*_rgb.*", (*IMAGE_SUFFIXES, ".npz")),
+        files_below(root, "*_rgb.*", (*SUFFIXES, ".npz")),
         lambda path: root / f"{path.stem.removesuffix('_rgb')}_labels.png",
         files_below(root, "*_labels.png"),
         f"{root}/*_rgb{{.jpg,.png,.npz}} with {root}/*_labels.png",
@@ -90,7 +92,7 @@ def roadanomaly(root: Path, split: str = "") -> LabelledSet:
         files_below(folder, "*.labels/labels_semantic.png"),
         f"{folder}/*.jpg with {folder}/*.labels/labels_semantic.png",
     )
-    return _binary("roadanomaly", files, {0: 0, 1: 0, 2: 1}, frozenset([0, 1, 2, 255]))
+    return _binary("roadanomaly", files, {0: 0, 1: 0, 2: 1}, frozenset([0, 1, 2, IGNORE]))
 
 
 def _smiyc_files(folder: Path) -> Listing:
@@ -121,4 +123,4 @@ def _without(files: Listing, beginnings: tuple[str, ...]) -> Listing:
 
 
 def _binary(name: str, files: Listing, train_ids: Mapping[int, int], ids: frozenset[int]) -> LabelledSet:
-    return LabelledSet(name, files, label_table(dict(train_ids)), BINARY_CLASSES, BINARY_PALETTE, ids)
+    return LabelledSet(name, files, label_table(train_ids), BINARY_CLASSES, BINARY_PALETTE, ids)

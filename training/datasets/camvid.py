@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from densehybrid_ros.labels import CAMVID_ANOMALY_ID, CAMVID_CLASSES, CAMVID_TABLE
 from densehybrid_ros.training.datasets.listing import folder_listing
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
+from densehybrid_ros.training.datasets.pairs import LabelledSet
 
-CLASSES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
+CLASSES = list(CAMVID_CLASSES)
 # the CamVid authors' colours, bicyclist brightened to differ from building at night
 PALETTE = [
     [128, 180, 220],
@@ -22,16 +23,13 @@ PALETTE = [
     [230, 130, 40],
     [0, 150, 160],
 ]
-VOID_ID, ANOMALY_ID = 11, 12
-UNKNOWN = len(CLASSES)
-TABLE = label_table({**{index: index for index in range(len(CLASSES))}, ANOMALY_ID: UNKNOWN})
-IDS = frozenset(range(ANOMALY_ID + 1))
+IDS = frozenset(range(CAMVID_ANOMALY_ID + 1))
 
 
 def camvid(root: Path, split: str, name: str = "camvid") -> LabelledSet:
     """`images/{split}/*.jpg|png` with `labels/{split}/*.png`."""
     files = folder_listing(root / "images" / split, root / "labels" / split)
-    return LabelledSet(f"{name}/{split}", files, TABLE, CLASSES, PALETTE, IDS)
+    return LabelledSet(f"{name}/{split}", files, CAMVID_TABLE, CLASSES, PALETTE, IDS)
 
 
 def roadworld(root: Path, split: str) -> LabelledSet:
@@ -42,4 +40,4 @@ def roadworld(root: Path, split: str) -> LabelledSet:
 def camvid_ood(root: Path, split: str = "") -> LabelledSet:
     """`images/*.jpg` with `labels/*.png`; anomalies have id 12."""
     files = folder_listing(root / "images", root / "labels")
-    return LabelledSet("camvid-ood", files, TABLE, CLASSES, PALETTE, IDS)
+    return LabelledSet("camvid-ood", files, CAMVID_TABLE, CLASSES, PALETTE, IDS)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+from densehybrid_ros.pictures import SUFFIXES, picture_files
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ def require_folder(folder: Path) -> None:
         )
 
 
-def files_below(folder: Path, pattern: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
+def files_below(folder: Path, pattern: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
     """Sorted; none is no error here, as `whole_pairs` tells what is wrong with a listing.
 
     Raises:
         SetupError: the folder is absent.
     """
     require_folder(folder)
-    return sorted(path for path in folder.glob(pattern) if path.suffix.lower() in suffixes)
+    return picture_files(folder.glob(pattern), suffixes)
 
 
 def with_labels(
@@ -67,7 +66,7 @@ def folder_listing(images: Path, labels: Path) -> Listing:
         SetupError: a folder is absent.
     """
     pictures, maps = files_below(images, "*"), files_below(labels, "*.png")
-    pattern = f"{images}/*{{{','.join(IMAGE_SUFFIXES)}}} with {labels}/*.png"
+    pattern = f"{images}/*{{{','.join(SUFFIXES)}}} with {labels}/*.png"
     return with_labels(pictures, lambda path: labels / f"{path.stem}.png", maps, pattern)
 
 

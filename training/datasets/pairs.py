@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.postprocess import IGNORE
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import relabelled
+from densehybrid_ros.pictures import read_labels, read_rgb
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing, whole_pairs
-from densehybrid_ros.training.datasets.reading import read_labels, read_rgb
 
 
 class LabelledSource(Protocol):
@@ -57,10 +56,10 @@ class LabelledSet:
             SetupError: unreadable file, or sizes that differ.
         """
         image_path, label_path = self.pairs[index]
-        image, labels = read_rgb(image_path), cv2.LUT(read_labels(label_path), self.table)
+        image, labels = read_rgb(image_path), relabelled(read_labels(label_path), self.table)
         if image.shape[:2] != labels.shape:
             raise SetupError(f"{image_path} is {image.shape[:2]}, but its labels {label_path} are {labels.shape}")
-        return image, labels.astype(np.uint8, copy=False)
+        return image, labels
 
 
 def pair_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
@@ -70,11 +69,3 @@ def pair_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
         SetupError: a folder is absent or empty, or a picture has no labels.
     """
     return whole_pairs(folder_listing(images, labels))
-
-
-def label_table(mapping: dict[int, int]) -> NDArray[np.uint8]:
-    """A (256,) table that sends every id outside `mapping` to 255 = ignore."""
-    table = np.full(256, IGNORE, np.uint8)
-    for source, target in mapping.items():
-        table[source] = target
-    return table

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.roadworld import Roadworld
-from densehybrid_ros.training.datasets.camvid import CLASSES, PALETTE, UNKNOWN
+from densehybrid_ros.training.datasets.camvid import CLASSES, PALETTE
 
 FIRST_VALIDATION_SEED = 10_000
 """Seeds below are for training, from here on for validation."""
@@ -34,7 +34,7 @@ class RenderedRoadworld:
         """RGB (H, W, 3) uint8 and open-set labels (H, W) uint8: 0..10, 11 = unknown, 255 = ignore."""
         drive, number = divmod(index, self.frames_per_drive)
         frame = Roadworld(self.seeds[drive], self.width, self.height).frame(number * self.step, stereo=False)
-        return frame.left, np.where(frame.anomaly, np.uint8(UNKNOWN), frame.labels).astype(np.uint8)
+        return frame.left, frame.truth
 
 
 def rendered_roadworld(drives: int = 40) -> RenderedRoadworld:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import label_table
 from densehybrid_ros.training.datasets.listing import by_folder, require_folder
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
+from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.datasets.taxonomies import STREETHAZARDS_12
 
 OTHER, ANOMALY = 4, 14

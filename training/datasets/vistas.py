@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import IGNORE, label_table
 from densehybrid_ros.training.datasets.listing import folder_listing
-from densehybrid_ros.training.datasets.pairs import LabelledSet, label_table
+from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -65,7 +66,7 @@ def vistas(root: Path, split: str) -> LabelledSet:
     files = folder_listing(root / split / "images", _first_there(root / split, LABEL_FOLDERS))
     taxonomy = CITYSCAPES_19
     return LabelledSet(
-        f"vistas/{split}", files, table, taxonomy.classes, taxonomy.palette, frozenset([*range(len(names)), 255])
+        f"vistas/{split}", files, table, taxonomy.classes, taxonomy.palette, frozenset([*range(len(names)), IGNORE])
     )
 
 

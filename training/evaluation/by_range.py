@@ -22,11 +22,11 @@ from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import TRAIN_ID_TABLES, anomaly_truth, read_labels
 from densehybrid_ros.drives.layout import DriveFrame, find_frames
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
 from densehybrid_ros.metrics.by_range import RangeTable, percent_text, range_of_disparity, table_dict, table_text
-from densehybrid_ros.training.datasets.pairs import read_rgb
+from densehybrid_ros.pictures import read_labels, read_rgb
 
 NAMED_AT_MOST = 10
 """Frames that a warning names."""
@@ -86,9 +86,9 @@ def image_scores(
 def frame_truth(frame: DriveFrame) -> NDArray[np.uint8]:
     """(H, W): 0 = free road, 1 = obstacle, 255 = ignore; from the train ids, or from the label ids where they lack."""
     if frame.label_train_ids:
-        return anomaly_truth(read_labels(frame.label_train_ids))
+        return lostandfound_truth(read_labels(frame.label_train_ids))
     assert frame.label_ids
-    return anomaly_truth(TRAIN_ID_TABLES["lostandfound"][read_labels(frame.label_ids)])
+    return lostandfound_truth(TRAIN_ID_TABLES["lostandfound"][read_labels(frame.label_ids)])
 
 
 def frame_metres(frame: DriveFrame) -> NDArray[np.float32] | None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import open_set_truth
 from densehybrid_ros.metrics.ranking import OperatingPoints
 from densehybrid_ros.models.checkpoint import Calibration, WeightsInfo
 from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
@@ -69,7 +70,7 @@ class CalibrationSet:
             if index < len(part):
                 image, truth = part.read(index)
                 if part.source.classes == BINARY_CLASSES:
-                    truth = np.where(truth == len(BINARY_CLASSES), np.uint8(len(self.classes)), truth)
+                    truth = open_set_truth(truth, len(self.classes))
                 return image, truth
             index -= len(part)
         raise IndexError(index)

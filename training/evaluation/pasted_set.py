@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import OUTLIER
 from densehybrid_ros.training.batches.batches import class_mask
-from densehybrid_ros.training.batches.negatives import NegativeSet, made_cutout, natural_cutout
+from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.pasting import paste_naturally, random_placement
 from densehybrid_ros.training.batches.sample import sample_from_truth
+from densehybrid_ros.training.batches.segments import segment_cutout
+from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
-from densehybrid_ros.training.losses.hybrid import OUTLIER
 from densehybrid_ros.training.recipe.recipe import SetSource
 
 GROUND = ("road", "pavement", "sidewalk")
@@ -55,7 +57,7 @@ class PastedSet:
         ground = class_mask([name for name in GROUND if name in classes], classes)
         sample = sample_from_truth(image, truth, len(classes))
         for _ in range(int(rng.integers(1, 4))):
-            make = made_cutout if rng.random() < MADE_SHARE else natural_cutout
+            make = shape_cutout if rng.random() < MADE_SHARE else segment_cutout
             cutout = make(self.negatives, rng)
             sample = paste_naturally(sample, cutout, random_placement(sample, ground, rng), rng)
         pasted = sample.labels.copy()

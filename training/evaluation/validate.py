@@ -13,6 +13,7 @@ from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import open_set_truth
 from densehybrid_ros.metrics.ranking import ConfusionMatrix, OperatingPoints, Ranking, ranking_of
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
@@ -65,7 +66,7 @@ def evaluate(
     for index in tqdm(indices, desc=f"evaluate {dataset.name}", unit="picture", disable=not progress, leave=False):
         image, truth = dataset.read(index)
         if binary:
-            truth = np.where(truth == len(BINARY_CLASSES), np.uint8(segmenter.classes), truth)
+            truth = open_set_truth(truth, segmenter.classes)
         logits, dataset_logits = (upsample(part, truth.shape) for part in segmenter.logits(image))
         confusion.add(logits.argmax(1)[0].byte().cpu().numpy(), truth)
         for name, pool in pools.items():

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from densehybrid_ros.core.postprocess import IGNORE
-
-INLIER, OUTLIER = 0, 1
+from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
 
 
 @dataclass(frozen=True)

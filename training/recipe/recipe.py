@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from densehybrid_ros.training.losses.hybrid import HybridLossWeights
+
+FREE = ("start", "accumulate", "inference_width", "log_every", "checkpoint_every", "training_data", "licence")
+VALIDATION_KEYS = ("validation", "validation_stride", "validate_every")
+"""Keys of a recipe that may change while a run is continued."""
 
 
 @dataclass(frozen=True)
@@ -131,3 +136,12 @@ class Recipe:
     seed: int = 1
     training_data: str = ""
     licence: str = ""
+
+
+def lasting_part(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides about the weights; where data lie, and what is logged and when, does not."""
+    kept = {name: value for name, value in asdict(recipe).items() if name not in FREE + VALIDATION_KEYS}
+    kept["train"] = [{**source, "root": ""} for source in kept["train"]]
+    kept["pasting"] = {**kept["pasting"], "root": bool(kept["pasting"]["root"])}
+    kept["flow"] = {**kept["flow"], "weights": bool(kept["flow"]["weights"])}
+    return kept

@@ -14,12 +14,11 @@ from stereo_msgs.msg import DisparityImage
 
 from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import image_message
-from densehybrid_ros.playback.sources import UNKNOWN, PlayedFrame
+from densehybrid_ros.labels import CAMVID_UNKNOWN, binary_truth
+from densehybrid_ros.playback.sources import PlayedFrame
 from densehybrid_ros.roadworld import StereoCamera
 from densehybrid_ros.topics import ANOMALY_TRUTH, CAMERA_INFO, DISPARITY, IMAGE, RIGHT_IMAGE, RIGHT_INFO, TRUTH
 
-INLIER, ANOMALY, IGNORE = 0, 1, 255
-"""Ids of `ground_truth/anomaly/image_raw`."""
 CDR_HEADER = 4
 """Bytes before the first field; the first bit of the second of them says little-endian."""
 
@@ -29,7 +28,7 @@ def frame_messages(frame: PlayedFrame, header: Header) -> list[tuple[str, Any]]:
     messages: list[tuple[str, Any]] = []
     if frame.truth is not None:
         messages.append((TRUTH.name, image_message(frame.truth, "mono8", header)))
-        anomaly = image_message(anomaly_truth(frame.truth), "mono8", header)
+        anomaly = image_message(binary_truth(frame.truth, CAMVID_UNKNOWN), "mono8", header)
         messages.append((ANOMALY_TRUTH.name, anomaly))
     if frame.camera is not None:
         messages.append((CAMERA_INFO.name, camera_info_message(frame.camera, header, 0.0)))
@@ -39,12 +38,6 @@ def frame_messages(frame: PlayedFrame, header: Header) -> list[tuple[str, Any]]:
             right = camera_info_message(frame.camera, header, -frame.camera.fx * frame.camera.baseline)
             messages += [(RIGHT_INFO.name, right), (RIGHT_IMAGE.name, image_message(frame.right, "rgb8", header))]
     return [*messages, (IMAGE.name, image_message(frame.image, "rgb8", header))]
-
-
-def anomaly_truth(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W) open-set labels → 0 = inlier, 1 = anomaly, 255 = ignore."""
-    binary = np.where(truth == UNKNOWN, np.uint8(ANOMALY), np.uint8(INLIER))
-    return np.where(truth == IGNORE, np.uint8(IGNORE), binary).astype(np.uint8)
 
 
 def camera_info_message(camera: StereoCamera, header: Header, shift: float) -> CameraInfo:

@@ -18,9 +18,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from densehybrid_ros.drives.files import LARGEST_STEP
-from densehybrid_ros.drives.labels import TRAIN_ID_TABLES
 from densehybrid_ros.drives.layout import find_frames
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import TRAIN_ID_TABLES
 from densehybrid_ros.topics import IMAGE
 
 SUFFIXES = (".mcap", ".db3")

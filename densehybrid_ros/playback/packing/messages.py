@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import TRAIN_ID_TABLES, anomaly_truth, read_labels
 from densehybrid_ros.drives.layout import DriveFrame
-from densehybrid_ros.drives.pictures import decode_png, read_bytes
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_bytes, read_labels
 from densehybrid_ros.playback.packing.bag_writer import RawMessage
 from densehybrid_ros.playback.packing.bundles import MessageOptions, Packer, Picture
 from densehybrid_ros.topics import (
@@ -89,7 +89,7 @@ def _truth_messages(frame: DriveFrame, size: tuple[int, int], pack: Packer, warn
     if frame.label_train_ids is None and LABEL_IDS in truth:
         truth[TRAIN_IDS] = TRAIN_ID_TABLES[data_set][truth[LABEL_IDS]]
     if data_set == "lostandfound" and TRAIN_IDS in truth:
-        truth[ANOMALY_TRUTH] = anomaly_truth(truth[TRAIN_IDS])
+        truth[ANOMALY_TRUTH] = lostandfound_truth(truth[TRAIN_IDS])
     return [pack.image(topic, labels, "mono8") for topic, labels in truth.items()]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import groupby
 
 from densehybrid_ros.drives.layout import DriveFrame
-from densehybrid_ros.drives.pictures import read_bytes
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.pictures import read_bytes
 
 SECOND = 1_000_000_000
 """ns; also the first stamp, because 0 means "now" or "none" in ROS, and the pause between sequences."""

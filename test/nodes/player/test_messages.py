@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
 from densehybrid_ros.convert.images import FrameError
-from densehybrid_ros.nodes.player.messages import anomaly_truth, decoded, frame_messages, restamped, stamp_of
+from densehybrid_ros.nodes.player.messages import decoded, frame_messages, restamped, stamp_of
 from densehybrid_ros.playback.sources import PlayedFrame
 from densehybrid_ros.roadworld import StereoCamera
 
@@ -64,11 +64,6 @@ def test_a_picture_keeps_its_header() -> None:
 def test_a_damaged_picture_is_refused() -> None:
     with pytest.raises(FrameError):
         decoded(serialize_message(CompressedImage(format="png", data=b"\x89PNG\r\n\x1a\n and no more")))
-
-
-def test_ground_truth_tells_anomalies_and_what_is_ignored() -> None:
-    truth = np.array([[0, 3, 11, 255]], np.uint8)
-    assert anomaly_truth(truth).tolist() == [[0, 0, 1, 255]]
 
 
 def test_all_of_a_frame_has_one_header_and_the_image_comes_last() -> None:

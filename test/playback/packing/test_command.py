@@ -19,11 +19,11 @@ from rosbags.highlevel import AnyReader
 
 from densehybrid_ros.cli import main
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import TRAIN_ID_TABLES, anomaly_truth, read_labels
 from densehybrid_ros.drives.layout import DriveFrame, find_frames
-from densehybrid_ros.drives.pictures import decode_png
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
+from densehybrid_ros.pictures import decode_png, read_labels
 from densehybrid_ros.playback.packing import command, parts
 from densehybrid_ros.playback.packing.bag_writer import RawMessage
 
@@ -145,7 +145,11 @@ def check_frame(frame: DriveFrame, messages: dict[str, Any]) -> None:
     assert disparity.image.header == disparity.header
     np.testing.assert_array_equal(image_of(disparity.image), read_disparity(frame.disparity))
     train_ids = read_labels(frame.label_train_ids)
-    truths = {"label_ids": read_labels(frame.label_ids), "train_ids": train_ids, "anomaly": anomaly_truth(train_ids)}
+    truths = {
+        "label_ids": read_labels(frame.label_ids),
+        "train_ids": train_ids,
+        "anomaly": lostandfound_truth(train_ids),
+    }
     for name, values in truths.items():
         message = messages[f"/camera/ground_truth/{name}/image_raw"]
         assert message.encoding == "mono8"
@@ -198,7 +202,7 @@ def test_train_ids_come_from_the_table_where_their_file_is_absent(drive: Path, t
     convert("lostandfound", drive, tmp_path / "drive.mcap")
     messages = {topic: message for topic, _, message in reversed(list(read_bag(tmp_path / "drive.mcap")))}
     np.testing.assert_array_equal(image_of(messages[TOPICS[5]]), expected)
-    np.testing.assert_array_equal(image_of(messages[TOPICS[6]]), anomaly_truth(expected))
+    np.testing.assert_array_equal(image_of(messages[TOPICS[6]]), lostandfound_truth(expected))
 
 
 def test_stamps_follow_the_timestamp_files_and_sequences_follow_one_another(drive: Path, tmp_path: Path) -> None:
@@ -235,7 +239,7 @@ def test_wrong_files_are_named_and_only_they_are_left_out(
     told = capsys.readouterr()
     assert "5 frames, 32 messages, 7 files skipped" in told.out
     for name, complaint in (
-        ("01_Roadworld_020003_000011_leftImg8bit.png", "truncated"),
+        ("01_Roadworld_020003_000011_leftImg8bit.png", "cut off"),
         ("01_Roadworld_020003_000010_camera.json", "no JSON"),
         ("01_Roadworld_020003_000010_disparity.png", "needs a camera"),
         ("01_Roadworld_020003_000012_disparity.png", "is 8x8"),

@@ -89,7 +89,7 @@ def test_spoilt_files_are_named(tmp_path: Path, make: Callable[..., Any], check:
     (tmp_path / miniature.labels).write_bytes(b"no picture")
     status, text = check(name, tmp_path, "--split", miniature.split)
     assert status == 1
-    assert "cannot be read as an 8-bit label picture" in text
+    assert "is no PNG picture (10 bytes)" in text
     assert Path(miniature.labels).name in text
     make(tmp_path, name)
     (tmp_path / miniature.image).write_bytes(b"no picture")

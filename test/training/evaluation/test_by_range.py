@@ -15,13 +15,13 @@ from densehybrid_ros.cli import main
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
-from densehybrid_ros.drives.labels import anomaly_truth, read_labels
 from densehybrid_ros.drives.layout import find_frames
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import lostandfound_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.score_histogram import cells_of
-from densehybrid_ros.training.datasets.pairs import read_rgb
+from densehybrid_ros.pictures import read_labels, read_rgb
 from densehybrid_ros.training.evaluation.by_range import evaluate_lostandfound, frame_truth, image_scores
 
 SIZE = (192, 108)
@@ -68,7 +68,7 @@ def test_every_row_equals_the_exact_metrics_over_the_files(drives: Path) -> None
         assert frame.label_train_ids
         camera, disparity = read_camera(frame.camera), read_disparity(frame.disparity)
         metres = np.float32(camera.fx * camera.baseline) / np.where(disparity > 0, disparity, np.float32(np.nan))
-        truth = anomaly_truth(read_labels(frame.label_train_ids))
+        truth = lostandfound_truth(read_labels(frame.label_train_ids))
         score = segmenter(read_rgb(frame.left)).score
         for low, high in [(None, None), *((float(edge), edge + 5.0) for edge in range(5, 50, 5))]:
             inside = np.ones(truth.shape, bool) if low is None else (metres >= low) & (metres < high)

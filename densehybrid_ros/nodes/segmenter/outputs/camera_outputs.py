@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
-from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Header
 
 from densehybrid_ros.convert.images import scaled_camera_info
 from densehybrid_ros.core.draw import overlay, write_ranges
-from densehybrid_ros.core.segmenter import Scene
 from densehybrid_ros.models.checkpoint import WeightsInfo
 from densehybrid_ros.nodes.common.topics import lifecycle_publisher
+from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.outputs.image_publisher import publish_image
 from densehybrid_ros.nodes.segmenter.outputs.label_info import LabelInfoPublisher, label_names
 from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import ObstacleOutputs
@@ -74,38 +70,24 @@ class CameraOutputs:
         """Renews the latched label info of the open-set map, which carries the threshold."""
         self._open_set_labels.publish(threshold)
 
-    def publish_maps(
-        self,
-        wanted: Collection[Topic],
-        header: Header,
-        image: NDArray[np.uint8],
-        scene: Scene,
-        camera_info: CameraInfo | None,
-    ) -> None:
-        """Publishes the wanted maps of one frame, and its camera_info, under its own header."""
-        if SEMANTIC_INFO in wanted and camera_info is not None:
-            height, width = image.shape[:2]
-            self._publishers[SEMANTIC_INFO].publish(scaled_camera_info(camera_info, width, height, header))
+    def publish_maps(self, frame: Frame) -> None:
+        """Publishes the wanted maps of the frame, and its camera_info, under its own header."""
+        scene, header = frame.scene, frame.header
+        if SEMANTIC_INFO in frame.wanted and frame.camera_info is not None:
+            height, width = frame.image.shape[:2]
+            self._publishers[SEMANTIC_INFO].publish(scaled_camera_info(frame.camera_info, width, height, header))
         maps = {
             SEMANTIC: (scene.semantic, "mono8"),
             ANOMALY: (scene.score, "32FC1"),
             OPEN_SET: (scene.open_set, "mono8"),
         }
         for topic, (values, encoding) in maps.items():
-            if topic in wanted:
+            if topic in frame.wanted:
                 publish_image(self._publishers[topic], values, encoding, header)
 
-    def publish_overlay(
-        self,
-        wanted: Collection[Topic],
-        header: Header,
-        image: NDArray[np.uint8],
-        scene: Scene,
-        obstacles: Sequence[Obstacle],
-        overlay_alpha: float,
-    ) -> None:
+    def publish_overlay(self, frame: Frame, obstacles: Sequence[Obstacle]) -> None:
         """Publishes the picture for people, with the ranges of the obstacles that are given, if it is wanted."""
-        if OVERLAY in wanted:
-            drawn = overlay(image, scene, self._weights.palette, overlay_alpha)
+        if OVERLAY in frame.wanted:
+            drawn = overlay(frame.image, frame.scene, self._weights.palette, frame.settings.overlay_alpha)
             write_ranges(drawn, obstacles)
-            publish_image(self._publishers[OVERLAY], drawn, "rgb8", header)
+            publish_image(self._publishers[OVERLAY], drawn, "rgb8", frame.header)

@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from std_msgs.msg import String
 
+from densehybrid_ros.labels import IGNORE
 from densehybrid_ros.nodes.common.topics import quality_of
 from densehybrid_ros.topics import Topic
 
@@ -18,15 +19,13 @@ try:
 except ImportError:
     LabelInfo = VisionClass = None
 
-UNLABELLED = 255
-
 
 def label_names(classes: list[str], with_unknown: bool) -> dict[int, str]:
     """Name of every id in a map: 0..K−1, K = unknown in an open-set map, 255 = unlabelled."""
     names = dict(enumerate(classes))
     if with_unknown:
         names[len(classes)] = "unknown"
-    return names | {UNLABELLED: "unlabelled"}
+    return names | {IGNORE: "unlabelled"}
 
 
 class LabelInfoPublisher:

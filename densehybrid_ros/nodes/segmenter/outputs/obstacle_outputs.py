@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from std_msgs.msg import Header, String
@@ -18,6 +14,7 @@ from densehybrid_ros.convert.obstacles import (
     points_message,
 )
 from densehybrid_ros.nodes.common.topics import lifecycle_publisher
+from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.outputs.transforms import UNCHANGED, NoTransform, Transforms
 from densehybrid_ros.ranging.survey import Survey, obstacle_points
 from densehybrid_ros.topics import (
@@ -49,22 +46,13 @@ class ObstacleOutputs:
         """The outputs that somebody subscribes to."""
         return frozenset(topic for topic, each in self._publishers.items() if each.get_subscription_count() > 0)
 
-    def publish(
-        self,
-        wanted: Collection[Topic],
-        header: Header,
-        found: Survey,
-        score: NDArray[np.float32],
-        threshold: float,
-        source: str,
-        why_not: str,
-    ) -> str:
+    def publish(self, frame: Frame, found: Survey, source: str, why_not: str) -> str:
         """Publishes what is wanted under the image's stamp, and its frame or `target_frame`.
 
         Returns:
             why nothing with poses could be published; "" where all was. Nothing is ever published in a wrong frame.
         """
-        obstacles = found.obstacles
+        wanted, header, obstacles = frame.wanted, frame.header, found.obstacles
         if OBSTACLES_JSON in wanted:
             text = obstacles_json(obstacles, header, source, why_not)
             self._publishers[OBSTACLES_JSON].publish(String(data=text))
@@ -76,10 +64,10 @@ class ObstacleOutputs:
                 return str(error)
             moved = Header(stamp=header.stamp, frame_id=self._transforms.target_frame)
         if OBSTACLE_POINTS in wanted:
-            points = obstacle_points(found, score)
+            points = obstacle_points(found, frame.scene.score)
             self._publishers[OBSTACLE_POINTS].publish(points_message(points, moved, change))
         if OBSTACLE_MARKERS in wanted:
             self._publishers[OBSTACLE_MARKERS].publish(markers_message(obstacles, moved, change))
         if OBSTACLES in wanted:
-            self._publishers[OBSTACLES].publish(detections_message(obstacles, threshold, moved, change))
+            self._publishers[OBSTACLES].publish(detections_message(obstacles, frame.scene.threshold, moved, change))
         return ""

@@ -1,0 +1,107 @@
+"""Evaluation of a network whose logits are written down, so that every figure can be worked by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.training.evaluation.validate import evaluate
+
+CLASSES = ["road", "car"]
+UNKNOWN, VOID = 2, 255
+
+
+class WrittenDown(torch.nn.Module):
+    """A network that answers a picture whose red channel numbers the pixels of a table."""
+
+    def __init__(self, logits: list[list[float]], dataset_logits: list[list[float]]) -> None:
+        super().__init__()
+        self.tables = torch.tensor(logits), torch.tensor(dataset_logits)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        place = (images[:, 0] * 255).round().long()
+        return tuple(table[place].permute(0, 3, 1, 2) for table in self.tables)
+
+
+@dataclass(frozen=True)
+class Stripes:
+    """One picture of vertical stripes, each 32 px wide and with a truth of its own."""
+
+    truth: list[int]
+    name: str = "stripes"
+    classes: list[str] = field(default_factory=lambda: CLASSES)
+
+    def __len__(self) -> int:
+        return 1
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        places = np.tile(np.repeat(np.arange(len(self.truth)), 32), (32, 1)).astype(np.uint8)
+        return np.repeat(places[..., None], 3, 2), np.array(self.truth, np.uint8)[places]
+
+
+@pytest.fixture
+def segmenter_of(random_weights: Path) -> Any:
+    from dataclasses import replace
+
+    info = replace(load_weights(random_weights)[1], classes=CLASSES, palette=[[0, 0, 0]] * 2, calibration={})
+
+    def make(logits: list[list[float]], dataset_logits: list[list[float]]) -> Segmenter:
+        return Segmenter(WrittenDown(logits, dataset_logits), info, torch.device("cpu"), torch.float32, 0)
+
+    return make
+
+
+LOGITS = [[3.0, 1.0], [2.0, 0.0], [-1.0, 4.0], [0.0, 5.0], [-6.0, -7.0], [9.0, -9.0], [-8.0, 8.0]]
+DATASET = [[2.0, 0.0], [2.0, 0.0], [3.0, 0.0], [1.0, 0.0], [0.0, 4.0], [0.0, 0.0], [0.0, 0.0]]
+TRUTH = [0, 1, 1, 0, UNKNOWN, VOID, VOID]
+
+
+def test_the_parts_of_the_score_bear_their_own_names(segmenter_of: Any) -> None:
+    parts = evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH), ["hybrid"], progress=False).score_parts
+    logits, dataset_logits = np.array(LOGITS), np.array(DATASET)
+    log_p_hat = np.log(np.exp(logits).sum(1))
+    log_posterior = dataset_logits[:, 1] - np.log(np.exp(dataset_logits).sum(1))
+    assert parts == pytest.approx(
+        {
+            "likelihood_inlier": -log_p_hat[:4].mean(),
+            "likelihood_anomaly": -log_p_hat[4],
+            "posterior_inlier": log_posterior[:4].mean(),
+            "posterior_anomaly": log_posterior[4],
+        },
+        rel=1e-4,
+    )
+
+
+def test_the_mean_iou_is_that_of_the_greatest_logit_without_void_and_unknown(segmenter_of: Any) -> None:
+    """Predicted 0, 0, 1, 1 for truth 0, 1, 1, 0: each class is hit once of three. Void is predicted 0 and 1 as well."""
+    found = evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH), ["hybrid"], progress=False)
+    assert found.class_iou == pytest.approx({"road": 1 / 3, "car": 1 / 3})
+    assert found.mean_iou == pytest.approx(1 / 3)
+
+
+def test_void_is_not_ranked_and_unknown_is_what_is_to_be_found(segmenter_of: Any) -> None:
+    found = evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH), ["hybrid", "max_logit"], progress=False)
+    assert found.rankings["hybrid"].ap == found.rankings["hybrid"].auroc == 1.0
+    assert found.points["hybrid"].true_positives[-1] == 32 * 32
+    assert found.points["hybrid"].false_positives[-1] == 4 * 32 * 32
+
+
+def test_binary_truth_ranks_its_anomalies_and_has_no_iou(segmenter_of: Any) -> None:
+    binary = Stripes([0, 0, 0, 0, 1, VOID, VOID], classes=["inlier"])
+    found = evaluate(segmenter_of(LOGITS, DATASET), binary, ["hybrid"], progress=False)
+    assert found.rankings["hybrid"].ap == 1.0
+    assert np.isnan(found.mean_iou)
+    assert found.class_iou == {}
+
+
+def test_other_classes_than_the_weights_are_refused(segmenter_of: Any) -> None:
+    with pytest.raises(SetupError, match="its taxonomy"):
+        evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH, classes=["road", "dog"]), ["hybrid"], progress=False)
