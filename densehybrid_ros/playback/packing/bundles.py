@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.drives.files import LARGEST_STEP, STEPS_PER_PIXEL, DriveCamera
+from densehybrid_ros.camera import Pinhole, camera_matrix, projection_matrix
+from densehybrid_ros.drives.files import LARGEST_STEP, STEPS_PER_PIXEL
 from densehybrid_ros.playback.packing.bag_writer import RawMessage, message_types
 from densehybrid_ros.topics import DISPARITY, IMAGE, Topic
 
@@ -57,25 +58,23 @@ class Packer:
     def image(self, topic: Topic, values: NDArray[np.generic], encoding: str) -> RawMessage:
         return self._message(topic, **_image_fields(values, encoding))
 
-    def camera_info(self, topic: Topic, camera: DriveCamera, size: tuple[int, int], shift: float = 0.0) -> RawMessage:
+    def camera_info(self, topic: Topic, camera: Pinhole, size: tuple[int, int], shift: float = 0.0) -> RawMessage:
         """`shift` is −fx·baseline of the right camera, px·m."""
-        k = [camera.fx, 0, camera.u0, 0, camera.fy, camera.v0, 0, 0, 1]
-        p = [camera.fx, 0, camera.u0, shift, 0, camera.fy, camera.v0, 0, 0, 0, 1, 0]
         return self._message(
             topic,
             height=size[0],
             width=size[1],
             distortion_model="plumb_bob",
             d=np.zeros(5),
-            k=np.array(k, np.float64),
+            k=np.array(camera_matrix(camera)),
             r=np.eye(3).ravel(),
-            p=np.array(p, np.float64),
+            p=np.array(projection_matrix(camera, shift)),
             binning_x=0,
             binning_y=0,
             roi=self._window(0, 0),
         )
 
-    def disparity(self, disparity: NDArray[np.float32], camera: DriveCamera) -> RawMessage:
+    def disparity(self, disparity: NDArray[np.float32], camera: Pinhole) -> RawMessage:
         image = self._types[IMAGE.kind](header=self._header, **_image_fields(disparity, "32FC1"))
         return self._message(
             DISPARITY,
