@@ -94,7 +94,7 @@ def _pinhole(frame: Frame) -> tuple[Pinhole | None, str]:
     projection = projection_of(frame.camera_info, width, height)
     if projection is None:
         return None, "camera_info holds no projection: the camera is not calibrated"
-    return Pinhole(projection.fx, projection.fy, projection.cx, projection.cy), ""
+    return projection, ""
 
 
 def _why_not(source: str) -> str:
