@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from densehybrid_ros.metrics.by_range import RangeTable
-from densehybrid_ros.metrics.ranking import ConfusionMatrix, Ranking, operating_points, ranking_of
+from densehybrid_ros.metrics.by_range import RangeTable, table_dict
+from densehybrid_ros.metrics.ranking import ConfusionMatrix, Ranking, fpr_at_tpr, operating_points, ranking_of
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 
 UNKNOWN, VOID = 1, 255
@@ -79,3 +79,21 @@ def test_iou_leaves_out_unknown_void_and_classes_that_do_not_occur() -> None:
     assert matrix.mean_iou() == pytest.approx(1 / 3)
     matrix.add(predicted, truth)
     assert matrix.counts.sum() == 10, "pictures do not add up"
+
+
+def test_the_report_begins_with_all_pixels_and_goes_from_near_to_far() -> None:
+    table = RangeTable()
+    table.add(TIED, TRUTH, np.array([[7, 7, 7, 7, 12, 12, 48, 60]], np.float32))
+    report = table_dict(table.rows())
+    assert report["ap"] == round(100 * RANKING.ap, 2)
+    assert [(row["low"], row["high"]) for row in report["by_range"]] == [(low, low + 5) for low in range(5, 50, 5)]
+    counts = [(row["inlier_pixels"], row["anomalous_pixels"]) for row in report["by_range"]]
+    assert counts == [(2, 2), (1, 1), *[(0, 0)] * 6, (1, 0)]
+
+
+@pytest.mark.parametrize("convention", ["at_least", "strict", "nearest"])
+def test_a_rate_beyond_all_points_is_met_at_the_last(convention: str) -> None:
+    points = operating_points(TIED[0], TRUTH[0] == UNKNOWN)
+    rate = 1.0 if convention == "strict" else 1.1
+    expected = 3 / 5 if convention == "nearest" else 1.0
+    assert fpr_at_tpr(points, rate, convention) == expected  # type: ignore[arg-type]
