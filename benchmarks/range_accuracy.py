@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from densehybrid_ros.camera import Pinhole
+from densehybrid_ros.camera import right_shift
 from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.labels import CAMVID_UNKNOWN
 from densehybrid_ros.nodes.player.messages import camera_info_message
-from densehybrid_ros.nodes.segmenter.distances.stereo_work import Pair, ranges_of_pair
+from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
@@ -90,9 +90,7 @@ def sightings_of_drives(
             settings = replace(Settings(), camera_height=frame.camera.height_above_road)
             open_set, score = _masks(frame, segmenter)
             for source, ranges in _measurements(frame, settings):
-                camera = frame.camera
-                pinhole = Pinhole(camera.fx, camera.fy, camera.cx, camera.cy)
-                seen = survey(open_set, score, CAMVID_UNKNOWN, [ROAD], pinhole, ranges, settings)
+                seen = survey(open_set, score, CAMVID_UNKNOWN, [ROAD], frame.camera, ranges, settings)
                 for obstacle in seen.obstacles:
                     true = true_range(frame, obstacle)
                     if true is not None:
@@ -135,7 +133,7 @@ def kitti_error(folder: Path, settings: Settings) -> tuple[float, float, int]:
     calibration = {name: np.array(values.split(), float) for name, values in rows}
     height, width = left.shape[:2]
     infos = [CameraInfo(width=width, height=height, p=[float(v) for v in calibration[name]]) for name in ("P2", "P3")]
-    pair = Pair("", 0, left, image_message(right, "rgb8", Header()), infos[0], infos[1])
+    pair = Pair(left, image_message(right, "rgb8", Header()), infos[0], infos[1])
     ranges = ranges_of_pair(pair, settings)
     measured = ranges.inverse_depth((slice(None), slice(None)))
     columns, rows_, depth = _scan(folder / "lidar.bin", calibration, (width, height))
@@ -155,7 +153,7 @@ def _measurements(frame: Frame, settings: Settings) -> Iterator[tuple[str, Range
     camera = frame.camera
     yield "exact", range_from_disparity(frame.disparity, camera.fx, camera.baseline, 0.0, settings.disparity_error)
     assert frame.right is not None
-    infos = [camera_info_message(camera, Header(), shift) for shift in (0.0, -camera.fx * camera.baseline)]
+    infos = [camera_info_message(camera, Header(), shift) for shift in (0.0, right_shift(camera))]
     right = image_message(frame.right, "rgb8", Header())
     yield "sgbm", ranges_of_pair(Pair("", 0, frame.left, right, infos[0], infos[1]), settings)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from stereo_msgs.msg import DisparityImage
 
-from densehybrid_ros.camera import MAX_IMAGE_PIXELS
+from densehybrid_ros.camera import MAX_IMAGE_PIXELS, Pinhole
 from densehybrid_ros.convert.images import FrameError, pixels_of
 
 DEPTH_ENCODINGS = {"32FC1": 4, "16UC1": 2, "mono16": 2}
@@ -30,19 +30,6 @@ class Disparity:
     """t, m."""
     min_disparity: float
     """px."""
-
-
-@dataclass(frozen=True)
-class Projection:
-    """What a CameraInfo says of a rectified picture of a given size."""
-
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-    """px."""
-    shift: float
-    """P[3], px·m: −fx times the camera's place along x."""
 
 
 def disparity_from_message(message: DisparityImage, max_pixels: int = MAX_IMAGE_PIXELS) -> Disparity:
@@ -74,7 +61,7 @@ def depth_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDAr
     return values.view(np.float32) if depth == 4 else values.astype(np.float32) * MILLIMETRE
 
 
-def projection_of(info: CameraInfo, width: int, height: int) -> Projection | None:
+def projection_of(info: CameraInfo, width: int, height: int) -> Pinhole | None:
     """The projection of a picture of `width` x `height` px; None where the camera is not calibrated (P and K are 0).
 
     P, the rectified camera, goes before K. Binning and region of interest are taken into account as image_geometry
@@ -91,6 +78,12 @@ def projection_of(info: CameraInfo, width: int, height: int) -> Projection | Non
     full_height = info.roi.height if info.roi.width and info.roi.height else info.height
     scale_x = width / full_width if full_width else 1 / across
     scale_y = height / full_height if full_height else 1 / down
-    return Projection(
-        fx=fx * scale_x, fy=fy * scale_y, cx=(cx - left) * scale_x, cy=(cy - top) * scale_y, shift=shift * scale_x
+    return Pinhole(
+        fx=fx * scale_x,
+        fy=fy * scale_y,
+        cx=(cx - left) * scale_x,
+        cy=(cy - top) * scale_y,
+        shift=shift * scale_x,
+        width=width,
+        height=height,
     )

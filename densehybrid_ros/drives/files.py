@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.drives.pictures import write_png, write_whole
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.pictures import decode_png, layout_of, read_bytes
@@ -23,28 +23,8 @@ LARGEST_NUMBER = 1e6
 WANTED = "wanted extrinsic {baseline, pitch, z} and intrinsic {fx, fy, u0, v0} as numbers"
 
 
-@dataclass(frozen=True)
-class DriveCamera:
-    """The left camera of a rectified stereo pair without distortion."""
-
-    fx: float
-    """px."""
-    fy: float
-    """px."""
-    u0: float
-    """px, column of the principal point; pixel centres at whole numbers."""
-    v0: float
-    """px, row of the principal point."""
-    baseline: float
-    """m; the right camera lies at x = +baseline of the left one."""
-    pitch: float
-    """rad; positive looks down, so that the horizon is at row v0 − fy·tan(pitch)."""
-    height: float
-    """m above the road (`z` of the file)."""
-
-
-def read_camera(path: Path) -> DriveCamera:
-    """The camera of a `_camera.json`.
+def read_camera(path: Path) -> Pinhole:
+    """The left camera of a `_camera.json`, whose `z` is its height above the road.
 
     Raises:
         SetupError: not JSON, a key missing, a value that is no finite number, or focal length or baseline not positive.
@@ -56,14 +36,14 @@ def read_camera(path: Path) -> DriveCamera:
         raise SetupError(f"{path} is no JSON ({error}); {WANTED}") from error
     except RecursionError:
         raise SetupError(f"{path} is no camera but deeply nested JSON; {WANTED}") from None
-    camera = DriveCamera(
+    camera = Pinhole(
         fx=_number(table, "intrinsic", "fx", path),
         fy=_number(table, "intrinsic", "fy", path),
-        u0=_number(table, "intrinsic", "u0", path),
-        v0=_number(table, "intrinsic", "v0", path),
+        cx=_number(table, "intrinsic", "u0", path),
+        cy=_number(table, "intrinsic", "v0", path),
         baseline=_number(table, "extrinsic", "baseline", path),
         pitch=_number(table, "extrinsic", "pitch", path),
-        height=_number(table, "extrinsic", "z", path),
+        height_above_road=_number(table, "extrinsic", "z", path),
     )
     for name in ("fx", "fy", "baseline"):
         if getattr(camera, name) <= 0:
@@ -82,7 +62,7 @@ def _number(table: Any, group: str, name: str, path: Path) -> float:
     return float(value)
 
 
-def write_camera(path: Path, camera: DriveCamera) -> None:
+def write_camera(path: Path, camera: Pinhole) -> None:
     """A `_camera.json` with the data sets' keys; the vehicle's frame is the camera's, but for pitch and height.
 
     Raises:
@@ -96,9 +76,9 @@ def write_camera(path: Path, camera: DriveCamera) -> None:
             "x": 0.0,
             "y": 0.0,
             "yaw": 0.0,
-            "z": camera.height,
+            "z": camera.height_above_road,
         },
-        "intrinsic": {"fx": camera.fx, "fy": camera.fy, "u0": camera.u0, "v0": camera.v0},
+        "intrinsic": {"fx": camera.fx, "fy": camera.fy, "u0": camera.cx, "v0": camera.cy},
     }
     write_whole(path, (json.dumps(table, indent=4) + "\n").encode())
 

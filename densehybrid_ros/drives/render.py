@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from densehybrid_ros.drives.files import DriveCamera, write_camera, write_disparity
+from densehybrid_ros.drives.files import write_camera, write_disparity
 from densehybrid_ros.drives.layout import LEFT, LEFT_SUFFIX
 from densehybrid_ros.drives.pictures import write_png, write_whole
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import BACKGROUND_ID, FREE_ID, TRAIN_ID_TABLES
-from densehybrid_ros.roadworld import Frame, Roadworld, StereoCamera
+from densehybrid_ros.roadworld import Frame, Roadworld
 from densehybrid_ros.roadworld.labels import ROAD
 
 FIRST_OBSTACLE_ID, OBSTACLE_ID_COUNT = 2, 29
@@ -92,7 +92,7 @@ def _write_frame(root: Path, split: str, name: str, frame: Frame) -> None:
         return path
 
     label_ids = lostandfound_ids(frame)
-    write_camera(place("camera", "_camera.json"), drive_camera(frame.camera))
+    write_camera(place("camera", "_camera.json"), frame.camera)
     write_disparity(place("disparity", "_disparity.png"), frame.disparity)
     write_whole(place("timestamp", "_timestamp.txt"), f"{round(frame.stamp * 1e9)}".encode())
     write_png(place("gtCoarse", "_gtCoarse_labelIds.png"), label_ids)
@@ -113,16 +113,3 @@ def lostandfound_ids(frame: Frame) -> NDArray[np.uint8]:
     ids = np.where(frame.labels == ROAD, np.uint8(FREE_ID), np.uint8(BACKGROUND_ID))
     obstacle_ids = FIRST_OBSTACLE_ID + frame.instances % OBSTACLE_ID_COUNT
     return np.where(frame.anomaly, obstacle_ids, ids).astype(np.uint8)
-
-
-def drive_camera(camera: StereoCamera) -> DriveCamera:
-    """Roadworld's camera is level."""
-    return DriveCamera(
-        fx=camera.fx,
-        fy=camera.fy,
-        u0=camera.cx,
-        v0=camera.cy,
-        baseline=camera.baseline,
-        pitch=0.0,
-        height=camera.height_above_road,
-    )

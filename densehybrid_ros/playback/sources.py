@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import CAMVID_TABLE, relabelled
 from densehybrid_ros.pictures import SUFFIXES, natural_order, picture_files, read_labels, read_rgb
-from densehybrid_ros.roadworld import Roadworld, StereoCamera
+from densehybrid_ros.roadworld import Roadworld
 
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FOLDER_RATE = 10.0
@@ -33,7 +34,7 @@ class PlayedFrame:
     name: str
     truth: NDArray[np.uint8] | None = None
     """(H, W) open-set ground truth: 0..K−1, K = unknown, 255 = ignore."""
-    camera: StereoCamera | None = None
+    camera: Pinhole | None = None
     disparity: NDArray[np.float32] | None = None
     """(H, W) px, 0 = none; goes with `camera`."""
     right: NDArray[np.uint8] | None = None

@@ -61,10 +61,9 @@ def plane_from_camera(pinhole: Pinhole, height: float, pitch: float, pitch_error
         pitch: rad, positive = looks down.
         pitch_error: one standard deviation, rad.
     """
-    normal = np.array([0.0, math.cos(pitch), math.sin(pitch)]) / height
-    column, row = normal[0] / pinhole.fx, normal[1] / pinhole.fy
-    offset = normal[2] - column * pinhole.cx - row * pinhole.cy
-    return RoadPlane(float(column), float(row), float(offset), height, pitch_error / height)
+    row = math.cos(pitch) / height / pinhole.fy
+    offset = math.sin(pitch) / height - row * pinhole.cy
+    return RoadPlane(0.0, row, offset, height, pitch_error / height)
 
 
 def fit_road_plane(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.roadworld.camera import StereoCamera
+from densehybrid_ros.camera import Pinhole, project
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Canvas:
     def paint_billboard(
         self,
         sprite: Sprite,
-        camera: StereoCamera,
+        camera: Pinhole,
         foot: tuple[float, float],
         size: tuple[float, float],
         instance: int = 0,
@@ -55,7 +55,7 @@ class Canvas:
     def paint_wall(
         self,
         sprite: Sprite,
-        camera: StereoCamera,
+        camera: Pinhole,
         start: tuple[float, float],
         end: tuple[float, float],
         height: float,
@@ -66,7 +66,7 @@ class Canvas:
         corners: list[tuple[float, float]] = []
         top, bottom = camera.height_above_road - lift - height, camera.height_above_road - lift
         for (x, z), y in ((start, top), (end, top), (end, bottom), (start, bottom)):
-            corners.append(camera.project(x, y, z))
+            corners.append(project(camera, x, y, z))
         depth = np.array([start[1], end[1], end[1], start[1]])
         self.paint_quad(sprite, np.array(corners, np.float32), depth, instance)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.roadworld.camera import StereoCamera
+from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.roadworld.noise import fractal_noise, sample_tile
 from densehybrid_ros.roadworld.style import Style
 
@@ -14,7 +14,7 @@ Picture = NDArray[np.float32]
 """(H, W, 3), 0..1 and above."""
 
 
-def sky(style: Style, seed: int, camera: StereoCamera) -> Picture:
+def sky(style: Style, seed: int, camera: Pinhole) -> Picture:
     """(H, W, 3): gradient and clouds, far away and so the same for both cameras."""
     rows, columns = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float32)
     height = np.clip((camera.cy - rows) / camera.fy, 0, 2)
@@ -29,7 +29,7 @@ def sky(style: Style, seed: int, camera: StereoCamera) -> Picture:
     return (picture + 0.85 * cover[..., None] * (white - picture)).astype(np.float32)
 
 
-def light_up(albedo: Picture, depth: NDArray[np.float32], style: Style, seed: int, camera: StereoCamera) -> Picture:
+def light_up(albedo: Picture, depth: NDArray[np.float32], style: Style, seed: int, camera: Pinhole) -> Picture:
     """Ambient light, and at night and dusk the camera car's head-lights and the pools of street lamps."""
     lit = albedo * np.float32(style.ambient)
     if style.light not in ("night", "dusk"):
@@ -51,7 +51,7 @@ def add_fog(picture: Picture, depth: NDArray[np.float32], covered: NDArray[np.fl
     return (picture * through + np.float32(style.haze) * (1 - through) * covered[..., None]).astype(np.float32)
 
 
-def mirror_wet(picture: Picture, wet: NDArray[np.float32], first_row: int, camera: StereoCamera) -> Picture:
+def mirror_wet(picture: Picture, wet: NDArray[np.float32], first_row: int, camera: Pinhole) -> Picture:
     """The scene above the horizon, mirrored and smeared downwards, over wet ground."""
     rows = np.arange(first_row, camera.height)
     above = np.clip(np.round(2 * camera.cy - rows), 0, camera.height - 1).astype(int)

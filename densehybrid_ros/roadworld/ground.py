@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.roadworld.camera import StereoCamera
+from densehybrid_ros.camera import Pinhole, ground_depth
 from densehybrid_ros.roadworld.labels import PAVEMENT, ROAD, TREE
 from densehybrid_ros.roadworld.noise import sample_tile, shared_noise
 from densehybrid_ros.roadworld.style import Style
@@ -35,7 +35,7 @@ class Ground:
 def render_ground(
     style: Style,
     seed: int,
-    camera: StereoCamera,
+    camera: Pinhole,
     position: tuple[float, float],
     shadow: NDArray[np.float32],
     origin: float,
@@ -47,7 +47,7 @@ def render_ground(
         origin: distance along at which the map starts, m.
     """
     first_row = int(np.floor(camera.cy)) + 1
-    depth = camera.ground_depth()[first_row:].clip(max=400)
+    depth = ground_depth(camera)[first_row:].clip(max=400)
     ahead = np.repeat(depth[:, None], camera.width, 1)
     columns = np.arange(camera.width, dtype=np.float32)
     sideways = (columns - camera.cx)[None] * ahead / camera.fx + position[0]

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.camera import Pinhole, disparity_of, ground_depth
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import CAMVID_UNKNOWN
 from densehybrid_ros.roadworld import effects
-from densehybrid_ros.roadworld.camera import StereoCamera, road_camera
+from densehybrid_ros.roadworld.camera import road_camera
 from densehybrid_ros.roadworld.canvas import Canvas
 from densehybrid_ros.roadworld.ground import MAP_SCALE, MAP_WIDTH, ground_map, render_ground
 from densehybrid_ros.roadworld.labels import SKY, TREE
@@ -51,7 +52,7 @@ class Frame:
     """(H, W) m along the optical axis, inf = sky."""
     disparity: NDArray[np.float32]
     """(H, W) px, fx·baseline/depth, 0 = sky."""
-    camera: StereoCamera
+    camera: Pinhole
 
     @property
     def truth(self) -> NDArray[np.uint8]:
@@ -104,7 +105,7 @@ class Roadworld:
             anomaly=left.instances > 0,
             instances=left.instances,
             depth=left.depth,
-            disparity=self.camera.disparity(left.depth),
+            disparity=disparity_of(self.camera, left.depth),
             camera=self.camera,
         )
 
@@ -129,7 +130,7 @@ class Roadworld:
         canvas.labels[ground.first_row :] = ground.labels
         for thing in things:
             self._paint(canvas, thing, across, along)
-        wet = ground.wet * np.isclose(canvas.depth, camera.ground_depth()[:, None])[ground.first_row :]
+        wet = ground.wet * np.isclose(canvas.depth, ground_depth(camera)[:, None])[ground.first_row :]
         # a sky pixel at an edge holds some of the thing: it takes that thing's light and fog
         depth = np.minimum(canvas.depth, SKY_DEPTH)
         depth = np.where(np.isinf(canvas.depth), cv2.erode(depth, np.ones((3, 3), np.uint8)), depth)
@@ -150,7 +151,7 @@ class Roadworld:
         """Sky above the horizon, ground below, a far line of trees between."""
         camera = self.camera
         shape = (camera.height, camera.width)
-        depth = np.repeat(camera.ground_depth()[:, None], camera.width, 1)
+        depth = np.repeat(ground_depth(camera)[:, None], camera.width, 1)
         canvas = Canvas(
             np.zeros((*shape, 3), np.float32),
             np.full(shape, SKY, np.uint8),

@@ -98,3 +98,27 @@ def test_scaling_binning_and_region_of_interest_move_the_projection() -> None:
 @pytest.mark.parametrize("value", [0.0, -5.0, np.nan, np.inf])
 def test_an_uncalibrated_camera_has_no_projection(value: float) -> None:
     assert projection_of(info(p=[value] * 12, k=[value] * 9), 640, 360) is None
+
+
+@pytest.mark.parametrize("place", [0, 5], ids=["fx", "fy"])
+@pytest.mark.parametrize("value", [0.0, -5.0, np.nan, np.inf])
+def test_a_focal_length_that_is_none_makes_no_projection_with_the_other(place: int, value: float) -> None:
+    broken = info()
+    broken.p[place], broken.k[0] = value, -5.0
+    assert projection_of(broken, 640, 360) is None
+
+
+def test_without_fx_in_the_projection_the_camera_matrix_counts() -> None:
+    broken = info()
+    broken.p[0] = 0.0
+    found = projection_of(broken, 640, 360)
+    assert found is not None
+    assert (found.fx, found.fy) == (500.0, 510.0)
+
+
+def test_a_picture_may_be_scaled_more_down_than_across() -> None:
+    found = projection_of(info(), 320, 120)
+    assert found is not None
+    assert (found.fx, found.cx) == (300.0, 160.0)
+    assert (found.fy, found.cy) == pytest.approx((610 / 3, 60.0))
+    assert (found.width, found.height) == (320, 120)

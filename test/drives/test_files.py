@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from densehybrid_ros.drives.files import DriveCamera, read_camera, read_disparity, write_camera, write_disparity
+from densehybrid_ros.camera import Pinhole
+from densehybrid_ros.drives.files import read_camera, read_disparity, write_camera, write_disparity
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
 from densehybrid_ros.pictures import decode_png, read_labels
@@ -19,7 +20,7 @@ CITYSCAPES_CAMERA = """{
     "extrinsic": {"baseline": 0.209313, "pitch": 0.038, "roll": 0.0, "x": 1.7, "y": 0.1, "yaw": -0.0195, "z": 1.22},
     "intrinsic": {"fx": 2262.52, "fy": 2265.3017905988554, "u0": 1096.98, "v0": 513.137}
 }"""
-CAMERA = DriveCamera(2262.52, 2265.3017905988554, 1096.98, 513.137, 0.209313, 0.038, 1.22)
+CAMERA = Pinhole(2262.52, 2265.3017905988554, 1096.98, 513.137, baseline=0.209313, pitch=0.038, height_above_road=1.22)
 
 
 def test_a_camera_of_cityscapes_is_read(tmp_path: Path) -> None:
@@ -51,6 +52,7 @@ def test_a_camera_is_written_with_the_keys_of_the_data_sets(tmp_path: Path) -> N
         ("2262.52", "true", r"intrinsic\.fx = True"),
         ("2262.52", '"wide"', r"intrinsic\.fx = 'wide'"),
         ("2262.52", "0", "fx = 0; wanted a number above 0"),
+        ("2265.3017905988554", "0", "fy = 0; wanted a number above 0"),
         ("0.209313", "-0.2", r"baseline = -0\.2; wanted a number above 0"),
     ],
 )

@@ -48,8 +48,8 @@ def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
     assert files.timestamp
     np.testing.assert_allclose(read_disparity(files.disparity), np.minimum(truth.disparity, 65_535 / 256), atol=1 / 500)
     camera = read_camera(files.camera)
-    assert (camera.fx, camera.v0, camera.pitch) == (truth.camera.fx, truth.camera.cy, 0)
-    assert (camera.baseline, camera.height) == (truth.camera.baseline, truth.camera.height_above_road)
+    assert (camera.fx, camera.cy, camera.pitch) == (truth.camera.fx, truth.camera.cy, 0)
+    assert (camera.baseline, camera.height_above_road) == (truth.camera.baseline, truth.camera.height_above_road)
     anomaly = lostandfound_truth(read_labels(files.label_train_ids))
     np.testing.assert_array_equal(anomaly == 1, truth.anomaly)
     np.testing.assert_array_equal(anomaly == 0, truth.labels == 3)

@@ -12,13 +12,14 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.options import changed
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_depth, range_from_disparity
+from densehybrid_ros.ranging.road_plane import fit_road_plane
 from densehybrid_ros.ranging.settings import RangingSettings
 from densehybrid_ros.ranging.survey import drivable_ids, obstacle_points, survey
 from densehybrid_ros.ranging.tracking import Tracker
 
 SKY, ROAD, CAR, UNKNOWN = 0, 3, 8, 11
 WIDTH, HEIGHT, HORIZON = 640, 360, 150
-PINHOLE = Pinhole(600.0, 600.0, 319.5, float(HORIZON))
+PINHOLE = Pinhole(500.0, 600.0, 319.5, float(HORIZON))
 BASELINE, CAMERA_HEIGHT = 0.3, 1.4
 
 
@@ -69,11 +70,11 @@ def test_a_box_has_its_range_error_and_extent(made: Made) -> None:
     assert obstacle.range == pytest.approx(12.0, rel=1e-3)
     assert obstacle.range_error == pytest.approx(12.0**2 * 0.5 / (PINHOLE.fx * BASELINE), rel=1e-3)
     assert obstacle.size is not None
-    assert obstacle.size[0] == pytest.approx(50 * 12 / 600, rel=0.1)
+    assert obstacle.size[0] == pytest.approx(50 * 12 / 500, rel=0.1)
     assert obstacle.size[1] == pytest.approx(40 * 12 / 600, rel=0.1)
     assert obstacle.height_above_road == pytest.approx(40 * 12 / 600, rel=0.1)
     assert obstacle.centre is not None
-    assert obstacle.centre[0] == pytest.approx((325 - 320) * 12 / 600, abs=0.05)
+    assert obstacle.centre[0] == pytest.approx((325 - 320) * 12 / 500, abs=0.05)
 
 
 @pytest.mark.parametrize("hole", [0.0, -1.0, -100.0, np.nan, np.inf])
@@ -259,6 +260,18 @@ def test_the_cloud_holds_the_obstacle_and_nothing_behind_it(made: Made) -> None:
     rows, columns = np.divmod(points["score"].astype(int), WIDTH)
     np.testing.assert_allclose(points["x"], (columns - PINHOLE.cx) * 10 / PINHOLE.fx, atol=1e-4)
     np.testing.assert_allclose(points["y"], (rows - PINHOLE.cy) * 10 / PINHOLE.fy, atol=1e-4)
+
+
+def test_the_camera_height_over_a_road_that_leans_sideways_is_found() -> None:
+    lean, drivable = np.deg2rad(15), np.ones(256, np.bool_)
+    normal = np.array([np.sin(lean), np.cos(lean), 0.0]) / CAMERA_HEIGHT
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    inverse = normal[0] * (columns - PINHOLE.cx) / PINHOLE.fx + normal[1] * (rows - PINHOLE.cy) / PINHOLE.fy
+    disparity = np.maximum(inverse * PINHOLE.fx * BASELINE, 0).astype(np.float32)
+    ranges = range_from_disparity(disparity, PINHOLE.fx, BASELINE, 0.0, 0.5)
+    road = fit_road_plane(ranges, np.zeros((HEIGHT, WIDTH), np.uint8), drivable, PINHOLE)
+    assert road is not None
+    assert road.camera_height == pytest.approx(CAMERA_HEIGHT, rel=1e-3)
 
 
 def test_numbers_and_speeds_are_kept_over_frames(made: Made) -> None:

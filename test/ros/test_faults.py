@@ -67,7 +67,10 @@ def test_a_lost_device_ends_the_process_with_an_error(
     assert "error: device cpu is lost: CUDA error: unspecified launch failure" in node.output
 
 
-@pytest.mark.parametrize(("fault", "words"), [("bug", "ValueError: a bug"), ("unpublishable", "OSError: no room")])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("bug", "ValueError: a bug"), ("unpublishable", "OSError: no room"), ("unpaintable", "OSError: no room")],
+)
 def test_an_exception_costs_its_frame_and_is_logged_once(
     start: Start, probe: Probe, random_weights: Path, picture: np.ndarray, faulty: Faulty, fault: str, words: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +13,16 @@ from torch.utils.data import Dataset
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.batches.geometry import jittered_crop
-from densehybrid_ros.training.batches.negatives import (
-    NegativeSet,
-    inlier_cutout,
-    made_cutout,
-    natural_cutout,
-    released_patch,
-)
-from densehybrid_ros.training.batches.pasting import paste_as_released, paste_naturally, random_placement
+from densehybrid_ros.training.batches.negatives import Frame, Surroundings, negatives_of
 from densehybrid_ros.training.batches.photometric import photometric_change
 from densehybrid_ros.training.batches.sample import Sample, sample_from_truth
-from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
+from densehybrid_ros.training.datasets import dataset_named, labelled_set
 from densehybrid_ros.training.datasets.cache import CachedSet
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.recipe.recipe import Recipe
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """images (B, 3, H, W) uint8, labels (B, H, W) uint8, dataset labels (B, H, W) uint8."""
-NEVER_TRAINED = ("camvid-ood", "cityscapes-void")
-"""Their anomalies are what results are reported on."""
 FRAME_STREAM = 1
 """Of random numbers, beside that of the crop: neighbours in a batch must agree on each other's frame."""
 
@@ -61,15 +52,14 @@ class Batches(Dataset[Batch]):
         self.shares = shares / shares.sum()
         self.classes = self.sets[0].classes
         for source in recipe.train:
-            if source.name in NEVER_TRAINED or self.classes == BINARY_CLASSES:
+            if not dataset_named(source.name).trainable:
                 raise SetupError(f"data set '{source.name}' is for evaluation alone; take it out of the train sets")
         if any(each.classes != self.classes for each in self.sets):
             raise SetupError("the train sets have different classes; mix only sets with one taxonomy")
         self.rare = class_mask(recipe.rare_classes, self.classes)
         self.ground = class_mask(recipe.ground_classes, self.classes)
-        pasting = recipe.pasting
-        self._frames: dict[tuple[int, int], tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
-        self.negatives = NegativeSet(Path(pasting.root), pasting.split) if pasting.root else None
+        self.negatives = negatives_of(recipe.pasting, len(self.classes))
+        self._frames: dict[tuple[int, int], Frame] = {}
 
     def __getitem__(self, step: int) -> Batch:
         samples = [self.sample(step, index) for index in self.indices]
@@ -83,14 +73,12 @@ class Batches(Dataset[Batch]):
         recipe, rng = self.recipe, np.random.default_rng([self.recipe.seed, step, index])
         image, truth = self._crop(*self._frame(step, index), rng)
         sample = sample_from_truth(image, truth, len(self.classes))
-        if rng.random() < recipe.pasting.inlier_probability:
-            for _ in range(int(rng.integers(1, recipe.pasting.max_inliers + 1))):
-                sample = self._with_inlier(sample, *self._frame(step, index ^ 1), rng)
-        if self.negatives is not None and rng.random() < recipe.pasting.negative_probability:
-            sample = self._with_negatives(sample, self.negatives, rng)
+        around = Surroundings(self.ground, partial(self._frame, step, index ^ 1))
+        for source in self.negatives:
+            sample = source.paste_into(sample, around, rng)
         return Sample(photometric_change(sample.image, rng, recipe.photometric), sample.labels, sample.dataset_labels)
 
-    def _frame(self, step: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _frame(self, step: int, index: int) -> Frame:
         """The picture out of which a crop is taken. Its neighbour in the batch takes inlier segments from it.
 
         The last two are kept, so that every crop costs one picture to decode.
@@ -103,32 +91,12 @@ class Batches(Dataset[Batch]):
             self._frames[step, index] = source.read(int(rng.integers(len(source))))
         return self._frames[step, index]
 
-    def _crop(
-        self, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _crop(self, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator) -> Frame:
         height = truth.shape[0]
         relative = (self.recipe.reference_height or height) / height
         low, high = self.recipe.scale
         size = (self.recipe.crop[0], self.recipe.crop[1])
         return jittered_crop(image, truth, size, (low * relative, high * relative), rng, self.rare, self.recipe.jitter)
-
-    def _with_inlier(
-        self, sample: Sample, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator
-    ) -> Sample:
-        cutout = inlier_cutout(image, truth, len(self.classes), rng)
-        if cutout is None:
-            return sample
-        return paste_naturally(sample, cutout, random_placement(sample, self.ground, rng), rng)
-
-    def _with_negatives(self, sample: Sample, negatives: NegativeSet, rng: np.random.Generator) -> Sample:
-        pasting = self.recipe.pasting
-        if pasting.style == "released":
-            return paste_as_released(sample, released_patch(negatives, rng, pasting.patch), rng)
-        for _ in range(int(rng.integers(1, pasting.max_negatives + 1))):
-            make = made_cutout if rng.random() < pasting.made_share else natural_cutout
-            placement = random_placement(sample, self.ground, rng)
-            sample = paste_naturally(sample, make(negatives, rng), placement, rng)
-        return sample
 
 
 def class_mask(names: list[str], classes: list[str]) -> NDArray[np.bool_]:

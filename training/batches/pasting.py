@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from densehybrid_ros.labels import IGNORE, OUTLIER
+from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
+from densehybrid_ros.training.batches.cutouts import CutOut
 from densehybrid_ros.training.batches.geometry import FINE
-from densehybrid_ros.training.batches.negatives import CutOut
 from densehybrid_ros.training.batches.photometric import hue_and_saturation
 from densehybrid_ros.training.batches.sample import Sample
 
-EDGE = 0.25
-"""Pixels whose alpha is within this of one half are mixed and get no label at all."""
+SOLID, CLEAR = 0.75, 0.25
+"""Alpha from which a pixel is that of what was pasted, and up to which it stays the picture's."""
+
+Labels = TypeVar("Labels", NDArray[np.uint8], Tensor)
 
 
 @dataclass(frozen=True)
@@ -171,14 +175,24 @@ def _labelled(
 ) -> Sample:
     """The sample with the new picture and the labels of what was pasted."""
     semantic, dataset = sample.labels.copy(), sample.dataset_labels.copy()
-    mixed = (alpha > 0.5 - EDGE) & (alpha < 0.5 + EDGE)
-    solid = alpha >= 0.5 + EDGE
-    semantic[there][mixed] = IGNORE
-    dataset[there][mixed] = IGNORE
-    if labels is None:
-        semantic[there][solid] = IGNORE
-        dataset[there][solid] = OUTLIER
-    else:
-        semantic[there][solid] = labels[solid]
-        dataset[there][solid] = np.where(labels[solid] == IGNORE, IGNORE, 0)
+    label_pasted(semantic[there], dataset[there], alpha, labels)
     return Sample(image, semantic, dataset)
+
+
+def label_pasted(labels: Labels, dataset_labels: Labels, alpha: Any, own: Labels | None = None) -> None:
+    """The one rule for the edge of what is pasted, in place: where its pixels are mixed with the picture's there is no
+    label at all, within it an outlier, or the labels that it brings along.
+
+    Args:
+        labels, dataset_labels: (h, w) of the place.
+        alpha: (h, w) of what was pasted, 0..1.
+        own: (h, w) labels of an inlier, 255 = ignore; None for a negative.
+    """
+    pasted, solid = alpha > CLEAR, alpha >= SOLID
+    labels[pasted] = IGNORE
+    dataset_labels[pasted] = IGNORE
+    if own is None:
+        dataset_labels[solid] = OUTLIER
+    else:
+        labels[solid] = own[solid]
+        dataset_labels[solid & (own != IGNORE)] = INLIER

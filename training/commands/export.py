@@ -17,7 +17,7 @@ from pathlib import Path
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights, save_weights
-from densehybrid_ros.training.batches.negatives import NegativeSet
+from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
 from densehybrid_ros.training.evaluation.calibration import CalibrationPart, CalibrationSet, calibrated

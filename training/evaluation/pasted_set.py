@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import OUTLIER
 from densehybrid_ros.training.batches.batches import class_mask
-from densehybrid_ros.training.batches.negatives import NegativeSet, made_cutout, natural_cutout
+from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.pasting import paste_naturally, random_placement
 from densehybrid_ros.training.batches.sample import sample_from_truth
+from densehybrid_ros.training.batches.segments import segment_cutout
+from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
 from densehybrid_ros.training.recipe.recipe import SetSource
 
 GROUND = ("road", "pavement", "sidewalk")
@@ -35,7 +37,7 @@ class PastedSet:
 
     def __post_init__(self) -> None:
         if self.source.classes == BINARY_CLASSES:
-            raise SetupError(f"{self.source.name} tells no classes; nothing can be pasted on its ground")
+            raise SetupError(f"{self.source.name} has no classes; nothing can be pasted on its ground")
 
     @property
     def name(self) -> str:
@@ -44,6 +46,10 @@ class PastedSet:
     @property
     def classes(self) -> list[str]:
         return self.source.classes
+
+    @property
+    def protocol(self) -> str:
+        return self.source.protocol
 
     def __len__(self) -> int:
         return len(self.source)
@@ -55,7 +61,7 @@ class PastedSet:
         ground = class_mask([name for name in GROUND if name in classes], classes)
         sample = sample_from_truth(image, truth, len(classes))
         for _ in range(int(rng.integers(1, 4))):
-            make = made_cutout if rng.random() < MADE_SHARE else natural_cutout
+            make = shape_cutout if rng.random() < MADE_SHARE else segment_cutout
             cutout = make(self.negatives, rng)
             sample = paste_naturally(sample, cutout, random_placement(sample, ground, rng), rng)
         pasted = sample.labels.copy()

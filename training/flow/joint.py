@@ -6,23 +6,100 @@ segmenter's own step with `MixedBatch.detached`, which leads no gradient into th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adamax, Optimizer
 
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.training.batches.device_batch import DeviceBatch
 from densehybrid_ros.training.flow.boundary import FlowLoss, boundary_loss
 from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension
-from densehybrid_ros.training.flow.sample_pasting import MixedBatch
+from densehybrid_ros.training.flow.flow_file import save_flow
+from densehybrid_ros.training.flow.sample_pasting import MixedBatch, SamplePasting, paste_samples
+from densehybrid_ros.training.recipe.recipe import FlowTraining
 
 LARGEST_GRADIENT = 10.0
 """Norm at which the flow's gradient is clipped."""
+SAMPLE_STREAM = 2**61
+"""Of random numbers, beside that of the segmenter's step."""
 LOSS_SCALE = 2.0**14
 """Of the loss on its way back through a segmenter in fp16, where the boundary term's gradient would become 0."""
+
+
+class JointFlow:
+    """A `Companion` of the segmenter."""
+
+    def __init__(
+        self,
+        flow: DenseFlow,
+        config: str,
+        settings: FlowTraining,
+        steps_per_epoch: float,
+        engine: Fabric,
+        seed: Callable[[int], int],
+    ) -> None:
+        """
+        Args:
+            config: the name of the flow's configuration.
+            seed: for what is random in a step of the segmenter.
+        """
+        self.flow = flow.to(engine.device).train()
+        self.optimizer = Adamax(flow.parameters(), settings.learning_rate)
+        self.config, self.settings, self.steps_per_epoch = config, settings, steps_per_epoch
+        self.engine, self.seed = engine, seed
+        self.pasting = SamplePasting((settings.sides[0], settings.sides[1]), settings.probability, settings.style)
+
+    def mix(self, batch: DeviceBatch, segmenter: nn.Module, step: int) -> tuple[DeviceBatch, dict[str, float]]:
+        """The batch with samples, and the flow's losses in steps in which it is trained."""
+        settings = self.settings
+        generator = torch.Generator(self.engine.device).manual_seed(SAMPLE_STREAM + self.seed(step))
+        trains = step % settings.every == 0
+        with torch.set_grad_enabled(trains):
+            mixed = paste_samples(self.flow, *batch, self.pasting, generator)
+        detached = DeviceBatch(mixed.detached, mixed.labels, mixed.dataset_labels)
+        if not trains:
+            return detached, {}
+        self.optimizer.param_groups[0]["lr"] = decayed_rate(settings, step, self.steps_per_epoch)
+        loss = flow_step(
+            self.flow,
+            self.optimizer,
+            segmenter,
+            mixed,
+            settings.boundary,
+            self._averaged,
+            generator,
+            self.engine.autocast,
+        )
+        bits = loss.bits_per_dimension.item()
+        return detached, {**({"flow_bits": bits} if bits > 0 else {}), "boundary": loss.boundary.item()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"flow": self.flow.state_dict(), "flow_optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, content: Mapping[str, Any]) -> None:
+        self.flow.load_state_dict(content["flow"])
+        self.optimizer.load_state_dict(content["flow_optimizer"])
+
+    def keep(self, out: Path) -> None:
+        save_flow(out / "flow.safetensors", self.flow, self.config)
+
+    def _averaged(self, values: Tensor) -> Tensor:
+        """Over all processes."""
+        mean = self.engine.all_reduce(values, reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        return mean
+
+
+def decayed_rate(settings: FlowTraining, step: int, steps_per_epoch: float) -> float:
+    """A constant factor per epoch."""
+    return settings.learning_rate * settings.decay ** (step // steps_per_epoch)
 
 
 def flow_step(

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from densehybrid_ros.labels import IGNORE, OUTLIER
+from densehybrid_ros.labels import OUTLIER
+from densehybrid_ros.training.batches.pasting import SOLID, label_pasted
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
 from densehybrid_ros.training.flow.sample_appearance import alpha_masks, magnified_size, recoloured, towards_place
-
-SOLID, CLEAR = 0.75, 0.25
-"""Alpha from which a pixel is a sample's, and up to which it is the picture's; between the two it has no label."""
 
 TRIES = 12
 
@@ -94,9 +92,7 @@ def paste_samples(
         padding = (left, width - left - side, top, height - top - side)
         weight = F.pad(alpha, padding)
         mixed[index] = images[index] * (1 - weight) + F.pad(sample * alpha, padding)
-        labels[index][weight > CLEAR] = IGNORE
-        dataset_labels[index][weight > CLEAR] = IGNORE
-        dataset_labels[index][weight >= SOLID] = OUTLIER
+        label_pasted(labels[index], dataset_labels[index], weight)
         generated[index] = weight >= SOLID
     inliers = images.new_zeros(0, 3, *size)
     if replaced:

@@ -81,10 +81,3 @@ def summed(engine: Fabric, values: Tensor) -> Tensor:
     total = engine.all_reduce(values, reduce_op="sum")
     assert isinstance(total, Tensor)
     return total
-
-
-def averaged(engine: Fabric, values: Tensor) -> Tensor:
-    """Over all processes."""
-    mean = engine.all_reduce(values, reduce_op="mean")
-    assert isinstance(mean, Tensor)
-    return mean

@@ -11,61 +11,64 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
-from densehybrid_ros.training.datasets import PER_IMAGE
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
+from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
 from densehybrid_ros.training.evaluation.validate import Evaluation, evaluate
-from densehybrid_ros.training.flow.flow_file import save_flow
 from densehybrid_ros.training.recipe.recipe import Recipe
-from densehybrid_ros.training.run.run_state import RunState
 
 VALIDATION_SCORES = ("hybrid", "likelihood", "posterior", "msp")
 
 
 def validate_and_keep(
-    recipe: Recipe, state: RunState, source: LabelledSet, validation: Sequence[LabelledSource], out: Path
+    recipe: Recipe,
+    model: nn.Module,
+    step: int,
+    source: LabelledSet,
+    validation: Sequence[LabelledSource],
+    out: Path,
 ) -> dict[str, Any]:
-    """Evaluates the averaged weights and writes `weights.safetensors`, and `best.safetensors` where they are best.
+    """Evaluates the weights and writes `weights.safetensors`, and `best.safetensors` where they are best.
 
     The first validation set that has a figure decides: by its hybrid AP, or by its mean IoU where it has no anomalies.
 
     Args:
+        model: with the averaged weights, where there are some.
         source: the train set that gives classes and palette.
         validation: the recipe's validation sets.
 
     Returns:
-        the figures in percent, with the step.
+        the figures in percent.
     """
     info = WeightsInfo(
         architecture=recipe.architecture,
         classes=source.classes,
         palette=source.palette,
-        normalisation=str(state.model.normalisation),
+        normalisation=str(model.normalisation),
         inference_width=recipe.inference_width,
         threshold=0.0,
         training_data=recipe.training_data,
         licence=recipe.licence,
-        recipe=f"{recipe.architecture}, {state.step} steps, seed {recipe.seed}",
+        recipe=f"{recipe.architecture}, {step} steps, seed {recipe.seed}",
     )
-    device = next(state.average.parameters()).device
-    segmenter = Segmenter(copy.deepcopy(state.average), info, device, torch.float32, recipe.inference_width)
-    record: dict[str, Any] = {"step": state.step}
+    device = next(model.parameters()).device
+    segmenter = Segmenter(copy.deepcopy(model), info, device, torch.float32, recipe.inference_width)
+    record: dict[str, Any] = {}
     deciding: float | None = None
     for dataset in validation:
-        per_image = dataset.name.startswith(PER_IMAGE)
-        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, per_image=per_image)
+        pool = PROTOCOLS[dataset.protocol].pool
+        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, pool=pool)
         record[dataset.name] = figures_of(result)
-        figure = result.rankings["hybrid"].ap if result.rankings else result.mean_iou
+        figure = result.rankings["hybrid"].ap if result.rankings else result.segmentation.miou
         if deciding is None and not math.isnan(figure):  # a binary set without anomalies has neither
             deciding = figure
-    save_weights(out / "weights.safetensors", state.average, info, half=False)
-    if state.flow is not None:
-        save_flow(out / "flow.safetensors", state.flow, state.flow_config)
+    save_weights(out / "weights.safetensors", model, info, half=False)
     if deciding is not None and deciding >= _best_so_far(out):
-        save_weights(out / "best.safetensors", state.average, info, half=False)
-        _write_whole(out / "best.json", json.dumps({"deciding": deciding, **record}))
+        save_weights(out / "best.safetensors", model, info, half=False)
+        _write_whole(out / "best.json", json.dumps({"deciding": deciding, "step": step, **record}))
     return record
 
 
@@ -77,9 +80,9 @@ def forget_best(out: Path) -> None:
 
 def figures_of(result: Evaluation) -> dict[str, Any]:
     """A compact record in percent: {"miou" where there are classes, score: [ap, fpr95], parts}."""
-    record: dict[str, Any] = {}
-    if not math.isnan(result.mean_iou):
-        record["miou"] = round(100 * result.mean_iou, 2)
+    record: dict[str, Any] = {
+        name: value for name, value in result.segmentation.percents().items() if value is not None
+    }
     for name, ranking in result.rankings.items():
         record[name] = [round(100 * ranking.ap, 2), round(100 * ranking.fpr95, 2)]
     record["parts"] = {name: round(value, 2) for name, value in result.score_parts.items()}

@@ -22,6 +22,6 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """For every group of parameters, by its `factor`."""
+    """For every group of parameters, by its `factor`, where it has one."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["factor"]
+        group["lr"] = rate * group.get("factor", 1.0)

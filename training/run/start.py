@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import copy
+from functools import partial
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.optim import Adam, Adamax, AdamW, Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training.flow.flow_file import load_flow
+from densehybrid_ros.training.flow.joint import JointFlow
 from densehybrid_ros.training.recipe.recipe import Recipe
-from densehybrid_ros.training.run.engine import with_synchronised_batch_norm
+from densehybrid_ros.training.run.average import averaged_model
+from densehybrid_ros.training.run.engine import step_seed, with_synchronised_batch_norm
 from densehybrid_ros.training.run.imagenet import load_imagenet_trunk
 from densehybrid_ros.training.run.run_state import RunState
 
 
-def initial_state(recipe: Recipe, classes: list[str], engine: Fabric) -> RunState:
+def initial_state(recipe: Recipe, classes: list[str], steps_per_epoch: float, engine: Fabric) -> RunState:
     """On the engine's device; the same in every process.
 
     Raises:
@@ -29,18 +31,18 @@ def initial_state(recipe: Recipe, classes: list[str], engine: Fabric) -> RunStat
     torch.manual_seed(recipe.seed)
     model = started_model(recipe, classes)
     model = with_synchronised_batch_norm(model, engine).to(engine.device, memory_format=torch.channels_last)
-    average = copy.deepcopy(model).eval() if recipe.average else model
+    average = averaged_model(model, recipe.average) if recipe.average else None
     if recipe.freeze_early:
         for module in model.early_layers():
             module.requires_grad_(False)
     optimizer = make_optimizer(recipe, model)
     wrapped, wrapped_optimizer = engine.setup(model, optimizer)
-    state = RunState(model, average, wrapped_optimizer, wrapped)
+    companion = None
     if recipe.flow.weights:
-        flow, state.flow_config = load_flow(Path(recipe.flow.weights))
-        state.flow = flow.to(engine.device).train()
-        state.flow_optimizer = Adamax(flow.parameters(), recipe.flow.learning_rate)
-    return state
+        flow, config = load_flow(Path(recipe.flow.weights))
+        seed = partial(step_seed, engine, recipe.seed)
+        companion = JointFlow(flow, config, recipe.flow, steps_per_epoch, engine, seed)
+    return RunState(model, average, wrapped_optimizer, wrapped, companion)
 
 
 def started_model(recipe: Recipe, classes: list[str]) -> nn.Module:

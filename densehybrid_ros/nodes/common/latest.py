@@ -1,9 +1,9 @@
-"""One slot per camera: the newest item wins, older ones are dropped and counted."""
+"""One slot per camera: the newest item wins."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -13,36 +13,39 @@ Item = TypeVar("Item")
 class NewestWins(Generic[Key, Item]):
     """Slots between the thread that takes messages and the one that works on them; never a queue."""
 
-    def __init__(self, dropped: Callable[[Item], None]) -> None:
-        self._dropped = dropped
+    def __init__(self) -> None:
         self._items: dict[Key, Item] = {}
         self._closed = False
         self._condition = threading.Condition()
 
-    def put(self, key: Key, item: Item) -> None:
-        """Hands over an item; one that still waits under that key is dropped, and so is any after `close`."""
+    def put(self, key: Key, item: Item) -> Item | None:
+        """Hands over an item; returns the one that still waited under that key, or after `close` the item itself."""
         with self._condition:
-            replaced = item if self._closed else self._items.pop(key, None)
-            if not self._closed:
-                self._items[key] = item
+            if self._closed:
+                return item
+            older = self._items.pop(key, None)
+            self._items[key] = item
             self._condition.notify()
-        if replaced is not None:
-            self._dropped(replaced)
+            return older
 
     def take(self) -> list[Item]:
         """Everything that waits, the one that has waited longest first; waits for at least one. Empty once closed."""
         with self._condition:
             self._condition.wait_for(lambda: bool(self._items) or self._closed)
-            items = list(self._items.values())
-            self._items.clear()
-            return items
+            return [] if self._closed else self._emptied()
 
     def close(self) -> None:
-        """Wakes whoever takes; what still waits is dropped."""
+        """Wakes whoever takes; what waits is left to `rest`."""
         with self._condition:
-            waiting = list(self._items.values())
-            self._items.clear()
             self._closed = True
             self._condition.notify_all()
-        for item in waiting:
-            self._dropped(item)
+
+    def rest(self) -> list[Item]:
+        """What waits, without waiting."""
+        with self._condition:
+            return self._emptied()
+
+    def _emptied(self) -> list[Item]:
+        items = list(self._items.values())
+        self._items.clear()
+        return items

@@ -12,11 +12,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 from stereo_msgs.msg import DisparityImage
 
+from densehybrid_ros.camera import Pinhole, camera_matrix, projection_matrix, right_shift
 from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.labels import CAMVID_UNKNOWN, binary_truth
 from densehybrid_ros.playback.sources import PlayedFrame
-from densehybrid_ros.roadworld import StereoCamera
 
 KINDS: dict[str, Any] = {
     "sensor_msgs/msg/Image": Image,
@@ -40,12 +40,12 @@ def frame_messages(frame: PlayedFrame, header: Header) -> list[tuple[str, Any]]:
         if frame.disparity is not None:
             messages.append(("disparity", disparity_message(frame.disparity, frame.camera, header)))
         if frame.right is not None:
-            right = camera_info_message(frame.camera, header, -frame.camera.fx * frame.camera.baseline)
+            right = camera_info_message(frame.camera, header, right_shift(frame.camera))
             messages += [("right/camera_info", right), ("right/image_raw", image_message(frame.right, "rgb8", header))]
     return [*messages, ("image_raw", image_message(frame.image, "rgb8", header))]
 
 
-def camera_info_message(camera: StereoCamera, header: Header, shift: float) -> CameraInfo:
+def camera_info_message(camera: Pinhole, header: Header, shift: float) -> CameraInfo:
     """CameraInfo of a rectified pinhole camera without distortion; `shift` is P[3], −fx·baseline of a right one."""
     return CameraInfo(
         header=header,
@@ -53,13 +53,13 @@ def camera_info_message(camera: StereoCamera, header: Header, shift: float) -> C
         height=camera.height,
         distortion_model="plumb_bob",
         d=[0.0] * 5,
-        k=[camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0],
+        k=camera_matrix(camera),
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[camera.fx, 0.0, camera.cx, shift, 0.0, camera.fy, camera.cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+        p=projection_matrix(camera, shift),
     )
 
 
-def disparity_message(disparity: NDArray[np.float32], camera: StereoCamera, header: Header) -> DisparityImage:
+def disparity_message(disparity: NDArray[np.float32], camera: Pinhole, header: Header) -> DisparityImage:
     """DisparityImage of (H, W) px, 0 = none."""
     height, width = disparity.shape
     return DisparityImage(

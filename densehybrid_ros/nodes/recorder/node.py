@@ -22,8 +22,9 @@ from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert.images import array_from_image, rgb_from_image
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.metrics.ranking import ConfusionMatrix
+from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.playback.summary import summarise
 
@@ -62,7 +63,7 @@ class RecorderNode(Node):
         self._latencies: list[float] = []
         self._frames_in = 0
         self._threshold: float | None = None
-        self._ranking, self._confusion = RankingPool(int(classes)), ConfusionMatrix(int(classes))
+        self._ranking, self._confusion = RankingPool(), ConfusionMatrix(int(classes))
         self._video: cv2.VideoWriter | None = None
         self._written = 0
         try:
@@ -107,7 +108,8 @@ class RecorderNode(Node):
         truth_message = frame.parts.get("truth")
         if truth_message is not None:
             truth = array_from_image(truth_message).view(np.uint8)
-            self._ranking.add(array_from_image(frame.parts["anomaly"]).view(np.float32), truth)
+            score = array_from_image(frame.parts["anomaly"]).view(np.float32)
+            self._ranking.add(score, binary_truth(truth, self._confusion.classes))
             self._confusion.add(array_from_image(frame.parts["semantic"]).view(np.uint8), truth)
         self._write(drawn)
 

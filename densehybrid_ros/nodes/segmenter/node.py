@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TypeAlias
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
@@ -24,22 +28,17 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.running import NodeFailed, run_node
-from densehybrid_ros.nodes.segmenter.camera_input import CameraInput, Taken
-from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
-from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
-from densehybrid_ros.nodes.segmenter.distances.stereo_work import StereoWork
-from densehybrid_ros.nodes.segmenter.frame_work import MOST_EXHAUSTED, FrameWork
-from densehybrid_ros.nodes.segmenter.frames import Answer, Camera
+from densehybrid_ros.nodes.segmenter.camera import Camera
+from densehybrid_ros.nodes.segmenter.frame import Dropped, Frame
 from densehybrid_ros.nodes.segmenter.health.diagnostics import diagnostics_message
 from densehybrid_ros.nodes.segmenter.health.reporting import Condition, Reporter, facts, verdict
 from densehybrid_ros.nodes.segmenter.health.statistics import FrameStatistics
 from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
-from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs, needs_obstacles
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
-from densehybrid_ros.nodes.segmenter.settings import Settings
-from densehybrid_ros.ranging.survey import drivable_ids
+from densehybrid_ros.nodes.segmenter.work import MOST_EXHAUSTED, FrameWork
 
+Loader: TypeAlias = Callable[[str, str, str, int], Segmenter]
 REPORT_PERIOD = 1.0
 """s between two diagnostics."""
 
@@ -47,20 +46,27 @@ REPORT_PERIOD = 1.0
 class SegmenterNode(LifecycleNode):
     """See the module's text."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: Loader = Segmenter.load) -> None:
+        """
+        Args:
+            load: gives the segmenter for a weights file, a device, a precision and an inference width. A test passes
+                one whose segmenters fail.
+        """
         super().__init__("densehybrid")
+        self._load = load
         self._complaints = Complaints(self.get_logger().error)
+        self._configured = ExitStack()
+        """Takes back what `_configure` has done, last things first."""
         self._segmenter: Segmenter | None = None
         self._cameras: dict[str, Camera] = {}
         self._statistics: dict[str, FrameStatistics] = {}
         """By camera; kept when the node is cleaned up and configured anew."""
-        self._pipeline: Pipeline[Taken, Answer] | None = None
-        self._stereo: StereoWork | None = None
-        self._transforms: Transforms | None = None
+        self._pipeline: Pipeline[Frame] | None = None
         self._enabled = True
         self._activated = 0.0
         self._reporter = Reporter()
-        self._failure: Exception | None = None
+        self._lost: DeviceLost | None = None
+        """Found while the node was configured."""
         self._trouble = ""
         """Why the node is not active although it was to be; empty where all is well."""
         self._settings = LiveSettings(self, self._announce_threshold)
@@ -77,31 +83,21 @@ class SegmenterNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the weights, checks their hash, warms up; FAILURE with one ERROR line where they cannot be used."""
-        settings = self._settings.current
         try:
-            segmenter = Segmenter.load(
-                settings.model_path, settings.device, settings.precision, settings.inference_width
-            )
-            width = segmenter.inference_width or 640
-            segmenter.warm_up(width * 3 // 4, width, settings.warmup_iterations, len(settings.cameras))
-            self._settings.bind(segmenter)
-            self._segmenter = segmenter
-            self._stereo = StereoWork(lambda: self._settings.current)
-            self._transforms = Transforms(self, settings.target_frame) if settings.target_frame else None
-            for name in settings.cameras:
-                self._cameras[name] = self._make_camera(name, segmenter)
-        except DeviceLost as error:
-            self._give_up(error)
-            return self._fail(f"not configured: {error}")
-        except (SetupError, OutOfDeviceMemory) as error:
-            return self._fail(f"not configured: {error}")
-        except Exception as error:  # a QoS override that rclpy refuses, say
-            return self._fail(f"not configured: {type(error).__name__}: {error}")
-        self._trouble = ""
+            segmenter = self._configure()
+        except Exception as error:
+            if isinstance(error, DeviceLost):  # what leaves this callback would end it, and not the process
+                self._lost = error
+                self._after_fault.trigger()
+            known = isinstance(error, SetupError | OutOfDeviceMemory | DeviceLost)
+            self._complain(f"not configured: {error if known else f'{type(error).__name__}: {error}'}")
+            self._configured.close()
+            return TransitionCallbackReturn.FAILURE
+        settings, self._trouble = self._settings.current, ""
         self._announce_threshold()
         self.get_logger().info(
             f"configured: {segmenter.info.architecture} with {segmenter.classes} classes on {segmenter.device}, "
-            f"threshold {self._settings.current.threshold:g} on score {settings.score}"
+            f"threshold {settings.threshold:g} on score {settings.score}"
         )
         return TransitionCallbackReturn.SUCCESS
 
@@ -111,47 +107,9 @@ class SegmenterNode(LifecycleNode):
             self._begin_work()
         except Exception as error:  # rclpy would swallow it without a word
             self.stop_work()
-            self._trouble = f"not activated: {type(error).__name__}: {error}"
-            self.get_logger().error(self._trouble)
+            self._complain(f"not activated: {type(error).__name__}: {error}")
             return TransitionCallbackReturn.FAILURE
         return super().on_activate(state)
-
-    def _begin_work(self) -> None:
-        assert self._segmenter is not None
-        work = FrameWork(
-            self._segmenter,
-            self._cameras,
-            lambda: self._settings.current,
-            lambda: self.get_clock().now().nanoseconds,
-            self._complaints,
-            self._give_up,
-        )
-        pipeline = self._pipeline = Pipeline(
-            work.infer, work.publish, work.drop_stale, self._give_up, work.publish_obstacles
-        )
-        assert self._stereo is not None
-        self._stereo.matched = pipeline.wake
-        self._activated, self._trouble = time.monotonic(), ""
-
-        def deliver(taken: Taken) -> None:
-            self._cameras[taken.camera].ranges.expect(taken.stamp)
-            pipeline.put(taken.camera, taken)
-
-        for camera in self._cameras.values():
-            outputs = camera.outputs
-            camera.ranges.subscribe(
-                lambda outputs=outputs: self._enabled and needs_obstacles(outputs.wanted()), pipeline.wake
-            )
-            camera.input.subscribe(
-                lambda outputs=outputs: self._enabled and bool(outputs.wanted()), deliver, camera.ranges.restart
-            )
-
-    def _fail(self, trouble: str) -> TransitionCallbackReturn:
-        """Undoes half a configuration."""
-        self._trouble = trouble
-        self.get_logger().error(trouble)
-        self._free()
-        return TransitionCallbackReturn.FAILURE
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribes, and waits for the frames at work."""
@@ -160,65 +118,82 @@ class SegmenterNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Frees the network and the publishers."""
-        self._free()
+        self._configured.close()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Ends the work from any state."""
         self.stop_work()
-        self._free()
+        self._configured.close()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """A transition failed with an exception: back to unconfigured."""
-        self._trouble = f"failed in state {state.label}"
-        self.get_logger().error(self._trouble)
-        self.stop_work()
-        self._free()
-        return TransitionCallbackReturn.SUCCESS
+        self._complain(f"failed in state {state.label}")
+        return self.on_shutdown(state)
+
+    def _configure(self) -> Segmenter:
+        """Makes what exists while the node is configured; beside each thing stands how it goes."""
+        settings, undo = self._settings.current, self._configured.callback
+        segmenter = self._segmenter = self._load(
+            settings.model_path, settings.device, settings.precision, settings.inference_width
+        )
+        undo(self._unload)
+        width = segmenter.inference_width or 640
+        segmenter.warm_up(width * 3 // 4, width, settings.warmup_iterations, len(settings.cameras))
+        undo(self._settings.release)
+        self._settings.bind(segmenter)
+        matching = ThreadPoolExecutor(1, "stereo")
+        undo(matching.shutdown, cancel_futures=True)
+        transforms: Transforms | None = None
+        if settings.target_frame:
+            transforms = Transforms(self, settings.target_frame)
+            undo(transforms.destroy)
+        undo(self._cameras.clear)
+        for name in settings.cameras:
+            statistics = self._statistics.setdefault(name, FrameStatistics())
+            camera = self._cameras[name] = Camera(
+                self, name, self._settings, segmenter.info, statistics, self._complaints, matching, transforms
+            )
+            camera.enabled = self._enabled
+            undo(camera.destroy)
+        return segmenter
+
+    def _unload(self) -> None:
+        assert self._segmenter is not None
+        device, self._segmenter = self._segmenter.device, None
+        release_cached_memory(device)
+
+    def _begin_work(self) -> None:
+        assert self._segmenter is not None
+        work = FrameWork(self._segmenter, self._cameras, self._settings, self.get_clock())
+        self._pipeline = Pipeline(work.infer, work.publish, work.publish_obstacles)
+        self._pipeline.fault.add_done_callback(lambda fault: self._after_fault.trigger())
+        self._activated, self._trouble = time.monotonic(), ""
+        for camera in self._cameras.values():
+            camera.subscribe(self._pipeline)
 
     def stop_work(self) -> None:
         """Ends subscriptions and threads; harmless where there are none."""
         for camera in self._cameras.values():
-            camera.input.unsubscribe()
+            camera.unsubscribe()
         if self._pipeline is not None:
-            self._pipeline.stop()
+            for frame in self._pipeline.stop():
+                frame.fault = Dropped("dropped_stale")
+                self._cameras[frame.camera].end(frame)
             self._pipeline = None
         for camera in self._cameras.values():
             camera.ranges.unsubscribe()
 
-    def _free(self) -> None:
-        for camera in self._cameras.values():
-            camera.outputs.destroy()
-        self._cameras = {}
-        if self._stereo is not None:
-            self._stereo.stop()
-            self._stereo = None
-        if self._transforms is not None:
-            self._transforms.destroy()
-            self._transforms = None
-        self._settings.release()
-        if self._segmenter is not None:
-            device, self._segmenter = self._segmenter.device, None
-            release_cached_memory(device)
-
-    def _make_camera(self, name: str, segmenter: Segmenter) -> Camera:
-        statistics = self._statistics.setdefault(name, FrameStatistics())
-        assert self._stereo is not None
-
-        def settings() -> Settings:
-            return self._settings.current
-
-        taking = CameraInput(self, name, settings, statistics, self._complaints)
-        outputs = CameraOutputs(self, name, segmenter.info, self._transforms)
-        ranges = RangeInput(self, name, settings, self._stereo, self._complaints)
-        drivable = drivable_ids(segmenter.info.classes, settings().drivable_classes, settings().road_gate)
-        range_work = RangeWork(ranges, outputs, segmenter.classes, drivable)
-        return Camera(name, statistics, taking, outputs, ranges, range_work)
+    def _complain(self, trouble: str) -> None:
+        self._trouble = trouble
+        self.get_logger().error(trouble)
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Frames that come while the node is disabled are counted as unwanted."""
         self._enabled = request.data
+        for camera in self._cameras.values():
+            camera.enabled = request.data
         response.success, response.message = True, "enabled" if request.data else "disabled"
         return response
 
@@ -226,20 +201,16 @@ class SegmenterNode(LifecycleNode):
         for camera in self._cameras.values():
             camera.outputs.publish_threshold(self._settings.current.threshold)
 
-    def _give_up(self, error: Exception) -> None:
-        """Called by the inference thread: what follows is the executor's to do."""
-        self._failure = error
-        self._after_fault.trigger()
-
     def _handle_fault(self) -> None:
         """An exhausted device ends the work; a lost one, or a dead thread, the process: launch starts it anew."""
-        error, self._failure = self._failure, None
-        if error is not None and not isinstance(error, OutOfDeviceMemory):
-            raise NodeFailed(str(error) if isinstance(error, DeviceLost) else f"{type(error).__name__}: {error}")
-        if error is not None and self._pipeline is not None:
-            self._trouble = f"deactivated: {error}, {MOST_EXHAUSTED} times in a row; free memory and activate again"
-            self.get_logger().error(self._trouble)
+        fault: BaseException | None = self._lost
+        if self._pipeline is not None and self._pipeline.fault.done():
+            fault = self._pipeline.fault.exception()
+        if isinstance(fault, OutOfDeviceMemory):
+            self._complain(f"deactivated: {fault}, {MOST_EXHAUSTED} times in a row; free memory and activate again")
             self.trigger_deactivate()
+        elif fault is not None:
+            raise NodeFailed(str(fault) if isinstance(fault, DeviceLost) else f"{type(fault).__name__}: {fault}")
 
     def _report(self) -> None:
         """Once a second; an exception that left this callback would end rclpy's spin."""
@@ -265,9 +236,11 @@ class SegmenterNode(LifecycleNode):
         self._diagnostics.publish(message)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, load: Loader = Segmenter.load) -> None:
     keep_freed_memory()
-    run_node(SegmenterNode, SegmenterNode.begin, SegmenterNode.stop_work, arguments=arguments, survives=True)
+    run_node(
+        lambda: SegmenterNode(load), SegmenterNode.begin, SegmenterNode.stop_work, arguments=arguments, survives=True
+    )
 
 
 if __name__ == "__main__":

@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from densehybrid_ros.nodes.common.latest import NewestWins
 
-Taken = TypeVar("Taken")
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 LOOK_AGAIN = 0.25
 """s after which the publishing thread looks at what waits without being woken."""
 
 
-class Pipeline(Generic[Taken, Answer]):
-    """put → newest wins → infer → one batch of answers waits at most → publish.
+class Pipeline(Generic[Item]):
+    """put → newest wins → infer → one batch waits at most → publish.
 
-    Only the slots before inference drop: what was inferred is published. `infer` and `publish` must not raise: what
-    can go wrong with a frame is counted where the frame is known. `look_after` is called in the publishing thread
-    after every answer, after every `wake`, and now and then: for work on answers that wait for something else.
+    Only the slots before inference drop: what was begun goes through to `publish`, which must not raise: what can go
+    wrong with an item is noted in the item. `look_after` is called in the publishing thread after every batch, after
+    every `wake`, and now and then, for what waits for something else; its argument says that the pipeline ends and
+    nothing can be waited for any more.
     """
 
     def __init__(
         self,
-        infer: Callable[[list[Taken]], Sequence[Answer]],
-        publish: Callable[[Answer], None],
-        dropped: Callable[[Taken], None],
-        failed: Callable[[Exception], None],
+        infer: Callable[[Sequence[Item]], Exception | None],
+        publish: Callable[[Item], None],
         look_after: Callable[[bool], None] = lambda closing: None,
     ) -> None:
         """
         Args:
-            failed: told of an exception that `infer` or `publish` let out after all; inference ends then.
-            look_after: its argument says that the pipeline ends and nothing can be waited for any more.
+            infer: fills in the items; returns a fault after which no more can be inferred.
         """
-        self._infer, self._publish, self._failed = infer, publish, failed
-        self._look_after = look_after
-        self._slots: NewestWins[Hashable, Taken] = NewestWins(dropped)
+        self._infer, self._publish, self._look_after = infer, publish, look_after
+        self.fault: Future[None] = Future()
+        """Ends with the exception for which the work cannot go on, if there ever is one."""
+        self._slots: NewestWins[Hashable, Item] = NewestWins()
         self._changed = threading.Condition()
-        self._answers: Sequence[Answer] | None = None
+        self._inferred: Sequence[Item] = ()
         self._woken, self._ended = False, False
         self._threads = [
             threading.Thread(target=self._run_inference, name="inference", daemon=True),
@@ -49,54 +48,61 @@ class Pipeline(Generic[Taken, Answer]):
         for thread in self._threads:
             thread.start()
 
-    def put(self, camera: Hashable, item: Taken) -> None:
-        """Hands over the newest frame of a camera."""
-        self._slots.put(camera, item)
+    def put(self, camera: Hashable, item: Item) -> Item | None:
+        """Hands over the newest item of a camera; returns the one that is dropped for it, or itself after the end."""
+        return self._slots.put(camera, item)
 
     def wake(self) -> None:
-        """Something has come that an answer may wait for."""
+        """Something has come that an item may wait for."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        """Drops what waits, finishes and publishes what is at work, and ends both threads."""
+    def stop(self) -> list[Item]:
+        """Finishes and publishes what is at work, ends both threads, and returns what was never begun."""
         self._slots.close()
         for thread in self._threads:
             thread.join()
+        return self._slots.rest()
 
     def _run_inference(self) -> None:
         try:
-            while taken := self._slots.take():
-                answers = self._infer(taken)
-                if answers:
-                    self._hand_over(answers)
+            while items := self._slots.take():
+                fault = self._infer(items)
+                self._hand_over(items)
+                if fault is not None:
+                    raise fault
         except Exception as error:
-            self._slots.close()
-            self._failed(error)
+            self._fail(error)
         finally:
+            self._slots.close()
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _hand_over(self, answers: Sequence[Answer]) -> None:
-        """Waits until the answers before these were taken."""
+    def _hand_over(self, items: Sequence[Item]) -> None:
+        """Waits until those before these were taken."""
         with self._changed:
-            self._changed.wait_for(lambda: self._answers is None)
-            self._answers = answers
+            self._changed.wait_for(lambda: not self._inferred)
+            self._inferred = items
             self._changed.notify_all()
 
     def _run_publishing(self) -> None:
         ended = False
         while not ended:
             with self._changed:
-                self._changed.wait_for(lambda: self._answers is not None or self._woken or self._ended, LOOK_AGAIN)
-                answers, self._answers, self._woken = self._answers, None, False
-                ended = self._ended and answers is None
+                self._changed.wait_for(lambda: self._inferred or self._woken or self._ended, LOOK_AGAIN)
+                items, self._inferred, self._woken = self._inferred, (), False
+                ended = self._ended and not items
                 self._changed.notify_all()
             try:
-                for answer in answers or ():
-                    self._publish(answer)
+                for item in items:
+                    self._publish(item)
                 self._look_after(ended)
             except Exception as error:  # goes on, so that the inference thread is never left waiting
-                self._failed(error)
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            if not self.fault.done():
+                self.fault.set_exception(error)

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.drives.files import LARGEST_STEP, STEPS_PER_PIXEL, DriveCamera
+from densehybrid_ros.camera import Pinhole, camera_matrix, projection_matrix
+from densehybrid_ros.drives.files import LARGEST_STEP, STEPS_PER_PIXEL
 from densehybrid_ros.playback.packing.bag_writer import RawMessage, message_types
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -59,10 +60,8 @@ class Packer:
     def image(self, topic: str, values: NDArray[np.generic], encoding: str) -> RawMessage:
         return self._message(topic, IMAGE, **_image_fields(values, encoding))
 
-    def camera_info(self, side: str, camera: DriveCamera, size: tuple[int, int], shift: float = 0.0) -> RawMessage:
+    def camera_info(self, side: str, camera: Pinhole, size: tuple[int, int], shift: float = 0.0) -> RawMessage:
         """`shift` is −fx·baseline of the right camera, px·m."""
-        k = [camera.fx, 0, camera.u0, 0, camera.fy, camera.v0, 0, 0, 1]
-        p = [camera.fx, 0, camera.u0, shift, 0, camera.fy, camera.v0, 0, 0, 0, 1, 0]
         return self._message(
             f"{side}camera_info",
             CAMERA_INFO,
@@ -70,15 +69,15 @@ class Packer:
             width=size[1],
             distortion_model="plumb_bob",
             d=np.zeros(5),
-            k=np.array(k, np.float64),
+            k=np.array(camera_matrix(camera)),
             r=np.eye(3).ravel(),
-            p=np.array(p, np.float64),
+            p=np.array(projection_matrix(camera, shift)),
             binning_x=0,
             binning_y=0,
             roi=self._window(0, 0),
         )
 
-    def disparity(self, disparity: NDArray[np.float32], camera: DriveCamera) -> RawMessage:
+    def disparity(self, disparity: NDArray[np.float32], camera: Pinhole) -> RawMessage:
         image = self._types[IMAGE](header=self._header, **_image_fields(disparity, "32FC1"))
         return self._message(
             "disparity",

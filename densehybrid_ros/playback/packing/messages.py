@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.camera import right_shift
 from densehybrid_ros.drives.files import read_camera, read_disparity
 from densehybrid_ros.drives.layout import DriveFrame
 from densehybrid_ros.errors import SetupError
@@ -56,7 +57,7 @@ def _camera_messages(frame: DriveFrame, size: tuple[int, int], pack: Packer, war
         messages.append(pack.camera_info("", camera, size))
     right = _usable(read_picture, frame.right, warn)
     if frame.right is not None and camera is not None:
-        messages.append(pack.camera_info("right/", camera, size, -camera.fx * camera.baseline))
+        messages.append(pack.camera_info("right/", camera, size, right_shift(camera)))
     if frame.right is not None and right is not None and _fits(right.pixels, frame.right, size, warn):
         messages.append(pack.picture("right/", right))
     if frame.disparity is not None:

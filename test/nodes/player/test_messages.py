@@ -13,10 +13,10 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
+from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.convert.images import FrameError
 from densehybrid_ros.nodes.player.messages import decoded, frame_messages, restamped, stamp_of
 from densehybrid_ros.playback.sources import PlayedFrame
-from densehybrid_ros.roadworld import StereoCamera
 
 SECOND = 1_000_000_000
 
@@ -67,7 +67,7 @@ def test_a_damaged_picture_is_refused() -> None:
 
 
 def test_all_of_a_frame_has_one_header_and_the_image_comes_last() -> None:
-    camera = StereoCamera(8, 6, fx=6.0, fy=6.0, cx=3.5, cy=2.5, baseline=0.2, height_above_road=1.2)
+    camera = Pinhole(width=8, height=6, fx=6.0, fy=6.0, cx=3.5, cy=2.5, baseline=0.2, height_above_road=1.2)
     plane = np.ones((6, 8), np.float32)
     picture = np.zeros((6, 8, 3), np.uint8)
     frame = PlayedFrame(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -13,35 +13,34 @@ from densehybrid_ros.nodes.common.latest import NewestWins
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
 
 
-def test_the_newest_of_each_camera_is_taken_and_the_others_are_dropped() -> None:
-    dropped: list[int] = []
-    slots: NewestWins[str, int] = NewestWins(dropped.append)
-    for camera, item in (("front", 1), ("left", 2), ("front", 3), ("front", 4)):
-        slots.put(camera, item)
-    assert sorted(slots.take()) == [2, 4]
-    assert dropped == [1, 3]
-    slots.put("left", 5)
+def test_the_newest_of_each_camera_is_taken_and_the_older_one_comes_back() -> None:
+    slots: NewestWins[str, int] = NewestWins()
+    older = [slots.put(camera, item) for camera, item in (("front", 1), ("left", 2), ("front", 3), ("front", 4))]
+    assert older == [None, None, 1, 3]
+    assert slots.take() == [2, 4]
+    assert slots.put("left", 5) is None
     slots.close()
-    slots.put("left", 6)
+    assert slots.put("left", 6) == 6
     assert slots.take() == []
-    assert dropped == [1, 3, 5, 6]
+    assert slots.rest() == [5]
+    assert slots.rest() == []
 
 
-def test_every_item_is_published_or_dropped_however_fast_they_come() -> None:
-    dropped: list[int] = []
+def test_every_item_is_published_or_comes_back_however_fast_they_come() -> None:
     published: list[int] = []
 
-    def infer(items: list[int]) -> list[int]:
+    def infer(items: Sequence[int]) -> None:
         time.sleep(0.002)
-        return items
 
-    pipeline: Pipeline[int, int] = Pipeline(infer, published.append, dropped.append, raised)
+    pipeline: Pipeline[int] = Pipeline(infer, published.append)
+    back = []
     for item in range(500):
-        pipeline.put(item % 3, item)
+        back.append(pipeline.put(item % 3, item))
         time.sleep(0.0005)
-    pipeline.stop()
+    dropped = [item for item in back if item is not None] + pipeline.stop()
     assert sorted(dropped + published) == list(range(500))
     assert published
+    assert not pipeline.fault.done()
     for camera in range(3):
         of_camera = [item for item in published if item % 3 == camera]
         assert len(of_camera) > 2
@@ -55,11 +54,7 @@ def test_inference_goes_on_while_publishing_lasts() -> None:
     def publish(item: int) -> None:
         release.wait(10)
 
-    def infer(items: list[int]) -> list[int]:
-        begun.extend(items)
-        return items
-
-    pipeline: Pipeline[int, int] = Pipeline(infer, publish, lambda item: None, raised)
+    pipeline: Pipeline[int] = Pipeline(begun.extend, publish)
     pipeline.put("camera", 1)
     wait_for(lambda: begun == [1])
     pipeline.put("camera", 2)
@@ -68,40 +63,34 @@ def test_inference_goes_on_while_publishing_lasts() -> None:
     pipeline.stop()
 
 
-def test_a_step_that_failed_altogether_publishes_nothing_and_the_next_goes_on() -> None:
+def test_after_a_fatal_fault_its_items_are_published_and_later_ones_come_back() -> None:
     published: list[int] = []
-    pipeline: Pipeline[int, int] = Pipeline(lambda items: [] if 1 in items else items, published.append, print, raised)
-    pipeline.put("camera", 1)
-    time.sleep(0.05)
-    pipeline.put("camera", 2)
-    wait_for(lambda: published == [2])
-    pipeline.stop()
+    fault = RuntimeError("the device is lost")
+    pipeline: Pipeline[int] = Pipeline(lambda items: fault if 2 in items else None, published.append)
+    for item in (1, 2):
+        pipeline.put("camera", item)
+        wait_for(lambda item=item: item in published)
+    assert pipeline.fault.exception(10) is fault
+    assert pipeline.put("camera", 3) == 3
+    assert pipeline.stop() == []
+    assert published == [1, 2]
 
 
 @pytest.mark.parametrize("where", ["infer", "publish"])
-def test_a_thread_that_fails_says_so_and_stop_does_not_hang(where: str) -> None:
-    failures: list[Exception] = []
-    dropped: list[int] = []
-
-    def infer(items: list[int]) -> list[int]:
+def test_what_a_thread_raises_is_the_fault_and_stop_does_not_hang(where: str) -> None:
+    def infer(items: Sequence[int]) -> None:
         if where == "infer":
             raise RuntimeError("infer")
-        return items
 
     def publish(item: int) -> None:
         raise RuntimeError("publish")
 
-    pipeline: Pipeline[int, int] = Pipeline(infer, publish, dropped.append, failures.append)
+    pipeline: Pipeline[int] = Pipeline(infer, publish)
     pipeline.put("camera", 1)
-    wait_for(lambda: len(failures) == 1)
-    assert str(failures[0]) == where
-    pipeline.put("camera", 2)
-    pipeline.stop()
-    assert dropped in ([2], [])
-
-
-def raised(error: Exception) -> None:
-    raise AssertionError(error)
+    assert str(pipeline.fault.exception(10)) == where
+    back = pipeline.put("camera", 2)
+    assert (back, pipeline.stop()) in ((None, [2]), (2, []), (None, []))
+    assert str(pipeline.fault.exception()) == where
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -132,9 +132,9 @@ def check_frame(frame: DriveFrame, messages: dict[str, Any]) -> None:
         assert messages[topic].data.tobytes() == path.read_bytes()
     camera, info = read_camera(frame.camera), messages[TOPICS[0]]
     assert (info.width, info.height, info.distortion_model, info.d.tolist()) == (WIDTH, HEIGHT, "plumb_bob", [0] * 5)
-    assert info.k.tolist() == [camera.fx, 0, camera.u0, 0, camera.fy, camera.v0, 0, 0, 1]
+    assert info.k.tolist() == [camera.fx, 0, camera.cx, 0, camera.fy, camera.cy, 0, 0, 1]
     assert info.r.tolist() == [1, 0, 0, 0, 1, 0, 0, 0, 1]
-    assert info.p.tolist() == [camera.fx, 0, camera.u0, 0, 0, camera.fy, camera.v0, 0, 0, 0, 1, 0]
+    assert info.p.tolist() == [camera.fx, 0, camera.cx, 0, 0, camera.fy, camera.cy, 0, 0, 0, 1, 0]
     right = messages[TOPICS[1]]
     assert right.p[3] == -camera.fx * camera.baseline
     assert np.delete(right.p, 3).tolist() == np.delete(info.p, 3).tolist()

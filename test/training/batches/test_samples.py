@@ -10,18 +10,16 @@ import pytest
 import torch
 
 from densehybrid_ros.training.batches.batches import Batches, class_weights
+from densehybrid_ros.training.batches.cutouts import CutOut
 from densehybrid_ros.training.batches.geometry import jittered_crop
-from densehybrid_ros.training.batches.negatives import (
-    CutOut,
-    NegativeSet,
-    inlier_cutout,
-    made_cutout,
-    natural_cutout,
-    released_patch,
-)
+from densehybrid_ros.training.batches.inliers import inlier_cutout
+from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.pasting import Placement, paste_as_released, paste_naturally, random_placement
 from densehybrid_ros.training.batches.photometric import EFFECTS, photometric_change
+from densehybrid_ros.training.batches.released import released_patch
 from densehybrid_ros.training.batches.sample import sample_from_truth
+from densehybrid_ros.training.batches.segments import segment_cutout
+from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.recipe.recipe import Pasting, Recipe, SetSource
 
 
@@ -110,7 +108,7 @@ def test_released_patches_keep_their_proportions(tmp_path: Path, side: int) -> N
     cv2.imwrite(str(tmp_path / "annotations/training/0.png"), segments)
     negatives, scales = NegativeSet(tmp_path), []
     for seed in range(12):
-        patch = released_patch(negatives, np.random.default_rng(seed), side).image.astype(float)
+        patch = released_patch(negatives, side, np.random.default_rng(seed)).image.astype(float)
         down, across = np.ptp(patch[..., 1][:, 0]) / 1.6 / side, np.ptp(patch[..., 2][0]) / 0.8 / side
         assert down == pytest.approx(across, rel=0.06)
         scales.append(1 / down)
@@ -130,7 +128,7 @@ def test_truth_splits_into_both_label_maps() -> None:
     assert sample.dataset_labels.tolist() == [[0, 0, 1, 255]]
 
 
-@pytest.mark.parametrize("make", [natural_cutout, made_cutout])
+@pytest.mark.parametrize("make", [segment_cutout, shape_cutout])
 def test_cutouts_are_whole_and_not_empty(data: Path, make: object) -> None:
     negatives = NegativeSet(data / "negatives")
     for seed in range(20):
@@ -185,7 +183,7 @@ def test_pasting_at_or_beyond_the_border_is_harmless(bottom: float, centre: floa
 def test_the_released_pasting_has_hard_edges_and_unchanged_pixels(data: Path, side: int) -> None:
     image, truth = np.full((512, 512, 3), 120, np.uint8), np.full((512, 512), 3, np.uint8)
     rng = np.random.default_rng(1)
-    patch = released_patch(NegativeSet(data / "negatives"), rng, side)
+    patch = released_patch(NegativeSet(data / "negatives"), side, rng)
     assert patch.alpha.shape == (side, side)
     pasted = paste_as_released(sample_from_truth(image, truth, 11), patch, rng)
     outlier = pasted.dataset_labels == 1

@@ -16,7 +16,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.metrics.ranking import operating_points
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import WeightsInfo, load_weights, read_info, save_weights
-from densehybrid_ros.training.batches.negatives import KEPT, NegativeSet
+from densehybrid_ros.training.batches.negative_set import KEPT, NegativeSet
 from densehybrid_ros.training.commands import export
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.taxonomies import taxonomy_named
@@ -94,7 +94,7 @@ def test_sets_that_do_not_fit_are_refused(data: Path) -> None:
         match=r"camvid/val with pasted negatives has other classes \(sky, building.*than the weights \(road, side",
     ):
         CalibrationSet(parts(data), taxonomy_named("cityscapes").classes)
-    with pytest.raises(SetupError, match="fishyscapes-static tells no classes"):
+    with pytest.raises(SetupError, match="fishyscapes-static has no classes"):
         PastedSet(parts(data)[1].source, NegativeSet(data / "negatives", "validation"))
 
 
@@ -204,7 +204,7 @@ def test_a_range_table_is_a_report_too(tmp_path: Path) -> None:
 
 def test_large_sets_of_negatives_are_not_kept_in_memory(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEPT > 200
-    monkeypatch.setattr("densehybrid_ros.training.batches.negatives.KEPT", 1)
+    monkeypatch.setattr("densehybrid_ros.training.batches.negative_set.KEPT", 1)
     negatives = NegativeSet(data / "negatives", "validation")
     first, _ = negatives.read(0)
     negatives.read(1)

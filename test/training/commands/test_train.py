@@ -19,11 +19,14 @@ import yaml
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights, save_weights
+from densehybrid_ros.training.batches.batches import Batch
 from densehybrid_ros.training.commands import train
 from densehybrid_ros.training.flow.config import FLOWS
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
 from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
+from densehybrid_ros.training.run import segmenter
 from densehybrid_ros.training.run.run_state import RunState
+from densehybrid_ros.training.run.segmenter import SegmenterTraining
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -95,17 +98,17 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     class Killed(Exception):
         pass
 
-    genuine = train.training_step
+    genuine = SegmenterTraining.backward
 
-    def dies_at_step_5(recipe, state, *rest):  # type: ignore[no-untyped-def]
-        if state.step == 5:
+    def dies_at_step_5(job: SegmenterTraining, batch: Batch, step: int) -> dict[str, torch.Tensor | float]:
+        if step == 5:
             raise Killed
-        return genuine(recipe, state, *rest)
+        return genuine(job, batch, step)
 
-    monkeypatch.setattr(train, "training_step", dies_at_step_5)
+    monkeypatch.setattr(SegmenterTraining, "backward", dies_at_step_5)
     with pytest.raises(Killed):
         run(data, recipe, tmp_path / "cut")
-    monkeypatch.setattr(train, "training_step", genuine)
+    monkeypatch.setattr(SegmenterTraining, "backward", genuine)
     run(data, recipe, tmp_path / "cut")
     whole, _ = load_weights(tmp_path / "whole" / "weights.safetensors")
     cut, _ = load_weights(tmp_path / "cut" / "weights.safetensors")
@@ -278,8 +281,8 @@ def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> N
         ({"speed": 3}, "unknown key 'speed'"),
         ({"steps": "many"}, "steps must be of type int"),
         ({"steps": 0}, "steps or epochs above 0"),
-        ({"steps": -3}, "steps or epochs above 0"),
-        ({"accumulate": 0}, "accumulate is 0"),
+        ({"steps": -3}, "steps must be at least 0"),
+        ({"accumulate": 0}, "accumulate must be at least 1"),
         ({"accumulate": 4}, "no multiple of 1 processes x accumulate 4"),
         ({"accumulate": 2}, "leaves one crop at a time"),
         ({"flow": {"style": "square"}}, "flow.style"),
@@ -292,7 +295,7 @@ def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> N
         ({"loss": {"bounded": 3}}, "bounded must be of type bool"),
         ({"train": [{"name": "camvid"}]}, "root"),
         ({"train": []}, "no data set"),
-        ({"precision": "fp8"}, "choose fp32, bf16, fp16"),
+        ({"precision": "fp8"}, "choose one of fp32, bf16, fp16"),
         ({"precision": "fp16"}, "fp16 needs a GPU"),
         ({"rare_classes": ["dragon"]}, "class 'dragon' is unknown"),
         ({"train": [{"name": "kitti", "root": "camvid"}]}, "data set 'kitti' is unknown"),
@@ -355,7 +358,7 @@ def test_a_bad_picture_is_named_in_one_line(data: Path, tmp_path: Path, workers:
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine, states = train.initial_state, []
+    genuine, states = segmenter.initial_state, []
 
     def poisoned(*given: object) -> RunState:
         state = genuine(*given)
@@ -363,7 +366,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
         states.append(state)
         return state
 
-    monkeypatch.setattr(train, "initial_state", poisoned)
+    monkeypatch.setattr(segmenter, "initial_state", poisoned)
     with pytest.raises(SetupError, match="a gradient is not finite at step 0"):
         run(data, write_recipe(tmp_path, checkpoint_every=1), tmp_path / "run")
     assert all(torch.isfinite(value).all() for value in states[0].model.state_dict().values())

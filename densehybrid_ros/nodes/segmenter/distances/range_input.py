@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor, Future
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -17,46 +16,54 @@ from stereo_msgs.msg import DisparityImage
 
 from densehybrid_ros.convert.images import FrameError
 from densehybrid_ros.convert.ranges import depth_from_image, disparity_from_message
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.stamps import nanoseconds
 from densehybrid_ros.nodes.segmenter.distances.stamp_matching import StampMatcher
-from densehybrid_ros.nodes.segmenter.distances.stereo_work import Pair, StereoWork
+from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
+from densehybrid_ros.nodes.segmenter.frame import Found, Frame
+from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
+from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import needs_obstacles
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_depth, range_from_disparity
 
 NANOSECONDS = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Found:
-    """The distances of an image, or why those that came cannot be used."""
-
-    source: str
-    """disparity, depth or stereo."""
-    ranges: RangeImage | None
-    why_not: str = ""
-
-
 class RangeInput:
     """Subscriptions of one camera, and what has come on them. Thread-safe but for subscribe and unsubscribe."""
 
     def __init__(
-        self, node: Node, camera: str, settings: Callable[[], Settings], stereo: StereoWork, complaints: Complaints
+        self,
+        node: Node,
+        camera: str,
+        settings: LiveSettings,
+        wanted: Callable[[], Collection[str]],
+        matching: Executor,
+        complaints: Complaints,
     ) -> None:
-        self._node, self._camera, self._settings = node, camera, settings
-        self._stereo, self._complaints = stereo, complaints
+        """
+        Args:
+            wanted: names of the outputs that are wanted now; messages are only taken for those with obstacles.
+            matching: runs the matching of stereo pairs, while the network works on the left picture.
+        """
+        self._node, self._camera, self._settings, self._wanted = node, camera, settings, wanted
+        self._matching, self._complaints = matching, complaints
         self._subscriptions: dict[str, Subscription] = {}
         self._matchers: dict[str, StampMatcher[Any]] = {
             name: StampMatcher() for name in ("disparity", "depth", "right")
         }
-        self._left: tuple[int, NDArray[np.uint8], CameraInfo | None] | None = None
+        self._pairing = threading.Lock()
+        self._left: tuple[Frame, CameraInfo | None] | None = None
         """The picture that waits for its right half."""
         self._right_info: CameraInfo | None = None
+        self._newest: Future[RangeImage] = Future()
+        """The ticket of the newest pair."""
         self._arrived: Callable[[], None] = lambda: None
 
-    def subscribe(self, wanted: Callable[[], bool], arrived: Callable[[], None]) -> None:
-        """Begins to take messages while `wanted`; `arrived` is told, in the executor's thread, that one has come."""
-        settings = self._settings()
+    def subscribe(self, arrived: Callable[[], None]) -> None:
+        """Begins to take messages; `arrived` is called whenever a message, or the outcome of a pair, has come."""
+        settings = self._settings.current
         self._arrived = arrived
         source = settings.range_source
         right_kind, right_topic = Image, "right/image_raw"
@@ -70,7 +77,7 @@ class RangeInput:
         prefix = f"{self._camera}/" if self._camera else ""
         for kind in kinds if source == "auto" else kinds.keys() & {source}:
             for name, message_kind, topic in kinds[kind]:
-                self._subscribe(name, message_kind, f"{prefix}{topic}", wanted)
+                self._subscribe(name, message_kind, f"{prefix}{topic}")
 
     def unsubscribe(self) -> None:
         """Ends the deliveries and forgets what has come."""
@@ -81,7 +88,8 @@ class RangeInput:
 
     def restart(self, stamp: int | None = None) -> None:
         """After a jump of the clock to that stamp: nothing from before it belongs to what comes."""
-        self._left = None
+        with self._pairing:
+            self._left = None
         for matcher in self._matchers.values():
             matcher.restart(stamp)
 
@@ -95,49 +103,48 @@ class RangeInput:
             subscription = self._subscriptions.get(name)
             if subscription is not None and subscription.get_publisher_count() > 0:
                 return source
-        settings = self._settings()
+        settings = self._settings.current
         return "ground" if settings.camera_height > 0 and settings.range_source in ("auto", "ground") else ""
 
-    def expect(self, stamp: int) -> None:
-        """An image with that stamp was taken."""
+    def expect(self, frame: Frame) -> None:
+        """The frame was taken."""
         for matcher in self._matchers.values():
-            matcher.expect(stamp)
+            matcher.expect(frame.stamp)
 
-    def done(self, stamp: int) -> None:
-        """The image with that stamp is published or dropped."""
+    def done(self, frame: Frame) -> None:
+        """The expected frame is published or lost."""
         for matcher in self._matchers.values():
-            matcher.done(stamp)
-        self._stereo.forget(self._camera, stamp)
+            matcher.done(frame.stamp)
+        with self._pairing:
+            if self._left is not None and self._left[0] is frame:
+                self._left = None
+        if frame.distances is not None:
+            frame.distances.cancel()
 
-    def begin(self, stamp: int, image: NDArray[np.uint8], camera_info: CameraInfo | None) -> None:
-        """Inference has begun on an image: its right half, once it is there, is matched at the same time."""
+    def begin(self, frame: Frame, camera_info: CameraInfo | None) -> None:
+        """Inference begins on the frame: its right half, once it is there, is matched at the same time."""
         if self.source() == "stereo":
-            self._left = (stamp, image, camera_info)
+            with self._pairing:
+                self._left = frame, camera_info
             self._pair_up()
 
-    def is_at_work(self, stamp: int) -> bool:
-        """Whether the pair of that stamp is being matched."""
-        return self._stereo.is_at_work(self._camera, stamp)
-
-    def find(self, stamp: int, shape: tuple[int, ...]) -> Found | None:
-        """The distances of the image with that stamp and shape (H, W); None while they have not come."""
-        settings, tolerance = self._settings(), self._tolerance()
-        disparity = self._matchers["disparity"].nearest(stamp, tolerance)
+    def find(self, frame: Frame) -> Found | None:
+        """The distances of the frame; None while they have not come."""
+        settings, tolerance, shape = self._settings.current, self._tolerance(), frame.image.shape
+        disparity = self._matchers["disparity"].nearest(frame.stamp, tolerance)
         if disparity is not None:
-            return _checked("disparity", lambda: _from_disparity(disparity, settings), shape)
-        depth = self._matchers["depth"].nearest(stamp, tolerance)
+            return _found("disparity", lambda: _from_disparity(disparity, settings), shape)
+        depth = self._matchers["depth"].nearest(frame.stamp, tolerance)
         if depth is not None:
             error, limit = settings.depth_error, settings.max_image_pixels
-            return _checked("depth", lambda: range_from_depth(depth_from_image(depth, limit), error), shape)
-        matched = self._stereo.result(self._camera, stamp)
-        if matched is None:
-            return None
-        return Found("stereo", matched.ranges, matched.why_not)
+            return _found("depth", lambda: range_from_depth(depth_from_image(depth, limit), error), shape)
+        ticket = frame.distances
+        return _found("stereo", ticket.result, shape) if ticket and ticket.done() and not ticket.cancelled() else None
 
-    def _subscribe(self, name: str, kind: type, topic: str, wanted: Callable[[], bool]) -> None:
+    def _subscribe(self, name: str, kind: type, topic: str) -> None:
         def take(message: Any) -> None:
             try:
-                if wanted():
+                if needs_obstacles(self._wanted()):
                     self._take(name, message)
             except Exception as error:  # one that leaves a callback would end rclpy's spin
                 self._complaints.once((name, type(error)), f"{name} not used: {type(error).__name__}: {error}")
@@ -158,18 +165,23 @@ class RangeInput:
         self._arrived()
 
     def _pair_up(self) -> None:
-        """Hands the waiting left picture over once its right half is there."""
-        left = self._left
-        if left is None or self._right_info is None:
-            return
-        stamp, image, camera_info = left
-        right = self._matchers["right"].nearest(stamp, self._tolerance())
-        if right is not None:
+        """Hands the waiting left picture over once its right half is there; a pair that was not begun yet gives way."""
+        with self._pairing:
+            if self._left is None or self._right_info is None:
+                return
+            frame, left_info = self._left
+            right = self._matchers["right"].nearest(frame.stamp, self._tolerance())
+            if right is None:
+                return
             self._left = None
-            self._stereo.put(Pair(self._camera, stamp, image, right, camera_info, self._right_info))
+            self._newest.cancel()
+            pair = Pair(frame.image, right, left_info, self._right_info)
+            ticket = self._matching.submit(ranges_of_pair, pair, self._settings.current)
+            frame.distances = self._newest = ticket
+        ticket.add_done_callback(lambda ticket: self._arrived())
 
     def _tolerance(self) -> int:
-        return round(self._settings().sync_tolerance * NANOSECONDS)
+        return round(self._settings.current.sync_tolerance * NANOSECONDS)
 
 
 def _from_disparity(message: DisparityImage, settings: Settings) -> RangeImage:
@@ -179,12 +191,14 @@ def _from_disparity(message: DisparityImage, settings: Settings) -> RangeImage:
     )
 
 
-def _checked(source: str, make: Callable[[], RangeImage], shape: tuple[int, ...]) -> Found:
-    """What was made, unless it cannot be made or is not of the image's shape."""
+def _found(source: str, measured: Callable[[], RangeImage], shape: tuple[int, ...]) -> Found:
+    """What was measured, unless it cannot be used or is not of the image's shape (H, W, 3)."""
     try:
-        ranges = make()
-    except FrameError as error:
+        ranges = measured()
+    except (FrameError, SetupError) as error:
         return Found(source, None, str(error))
+    except Exception as error:  # whatever OpenCV meets in a picture: the frame goes without ranges, the node lives
+        return Found(source, None, f"{type(error).__name__}: {error}")
     if ranges.shape != shape[:2]:
         (height, width), (wanted_height, wanted_width) = ranges.shape, shape[:2]
         return Found(source, None, f"{source} is {width}x{height}, the image {wanted_width}x{wanted_height}")

@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Header
+from collections.abc import Collection
+from dataclasses import replace
 
 from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.convert.ranges import projection_of
-from densehybrid_ros.core.segmenter import Scene
-from densehybrid_ros.nodes.segmenter.camera_input import Taken
-from densehybrid_ros.nodes.segmenter.distances.range_input import Found, RangeInput
+from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES, report_of
+from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import PARTS_OF_OUTPUT, CameraOutputs
-from densehybrid_ros.nodes.segmenter.settings import Settings
-from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.survey import Survey, survey
 from densehybrid_ros.ranging.tracking import Tracker
 
 NOTHING = "nobody publishes disparity, depth or right/image_raw, and camera_height is 0"
-
-
-@dataclass(frozen=True)
-class Segmented:
-    """A frame whose maps are published and whose obstacles are still to come."""
-
-    taken: Taken
-    image: NDArray[np.uint8]
-    scene: Scene
-    camera_info: CameraInfo | None
-    wanted: Collection[str]
-    settings: Settings
-    since: float
-    """Steady time from which it waits, s."""
-
-    @property
-    def header(self) -> Header:
-        return self.taken.message.header
-
-    @property
-    def stamp(self) -> int:
-        return self.taken.stamp
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A frame that waits for nothing more."""
-
-    frame: Segmented
-    stages_ms: Mapping[str, float]
-    """What it has taken so far."""
-    found: Found | None
 
 
 class RangeWork:
@@ -70,71 +30,49 @@ class RangeWork:
         """
         self._ranges, self._outputs, self._unknown, self._drivable = ranges, outputs, unknown, drivable
         self._tracker = Tracker()
-        self._waiting: deque[tuple[Segmented, Mapping[str, float]]] = deque()
+        self._waiting: deque[Frame] = deque()
         self.report = NO_RANGES
-        """Replaced whole."""
+        """Of the last frame; replaced whole."""
 
-    def idle(self) -> None:
-        """Nobody wants obstacles."""
-        self.report = NO_RANGES
+    def add(self, frame: Frame) -> None:
+        """A frame whose maps are published and whose obstacles are wanted."""
+        self._waiting.append(frame)
 
-    def add(self, frame: Segmented, stages_ms: Mapping[str, float]) -> None:
-        """A frame whose obstacles are wanted, and what its stages have taken so far."""
-        self._waiting.append((frame, stages_ms))
-
-    def ready(self, closing: bool) -> Ready | None:
+    def ready(self, closing: bool) -> Frame | None:
         """The oldest frame, once its distances have come or nothing more is waited for; it is not kept then."""
         if not self._waiting:
             return None
-        frame, stages_ms = self._waiting[0]
-        found = self._ranges.find(frame.stamp, frame.image.shape)
-        if found is None and not closing and self._must_wait(frame):
+        frame = self._waiting[0]
+        frame.found = self._ranges.find(frame)
+        if frame.found is None and not closing and self._must_wait(frame):
             return None
-        self._waiting.popleft()
-        return Ready(frame, stages_ms, found)
+        return self._waiting.popleft()
 
-    def finish(self, ready: Ready) -> None:
+    def publish(self, frame: Frame) -> None:
         """Publishes obstacles and overlay."""
-        frame, found = ready.frame, ready.found
-        source = found.source if found else self._ranges.source()
-        seen: Survey | None = None
+        source = frame.found.source if frame.found else self._ranges.source()
+        report, shown = NO_RANGES, ()
         if source or set(frame.wanted) - set(PARTS_OF_OUTPUT):
-            why_not = found.why_not if found else _why_not(source)
-            seen, why_not = self._survey(frame, found, why_not)
-            trouble = self._outputs.obstacles.publish(
-                frame.wanted, frame.header, seen, frame.scene.score, frame.scene.threshold, source, why_not
-            )
-            self.report = report_of(source, why_not or trouble, seen.obstacles)
-        else:
-            self.report = NO_RANGES
-        told: Sequence[Obstacle] = seen.obstacles if seen is not None and source else ()
-        self._outputs.publish_overlay(
-            frame.wanted, frame.header, frame.image, frame.scene, told, frame.settings.overlay_alpha
-        )
+            seen, why_not = self._survey(frame, source)
+            trouble = self._outputs.obstacles.publish(frame, seen, source, why_not)
+            report, shown = report_of(source, why_not or trouble, seen.obstacles), seen.obstacles
+        self.report = report
+        self._outputs.publish_overlay(frame, shown if source else ())
 
-    def _must_wait(self, frame: Segmented) -> bool:
-        """Whether what tells distances may still come, and no newer frame is there that is more urgent."""
-        if self._ranges.is_at_work(frame.stamp):
+    def _must_wait(self, frame: Frame) -> bool:
+        """Whether distances may still come, and no newer frame is there that is more urgent."""
+        if frame.distances is not None and not frame.distances.done():
             return True
         if len(self._waiting) > 1 or self._ranges.source() in ("", "ground"):
             return False
-        return time.monotonic() - frame.since < frame.settings.camera_timeout
+        return time.monotonic() - frame.published_at < frame.settings.camera_timeout
 
-    def _survey(self, frame: Segmented, found: Found | None, why_not: str) -> tuple[Survey, str]:
+    def _survey(self, frame: Frame, source: str) -> tuple[Survey, str]:
         """The obstacles with their numbers, and why they have no range; "" where nothing stands in the way."""
-        height, width = frame.image.shape[:2]
-        settings = frame.settings
+        settings, found = frame.settings, frame.found
         if settings.range_source == "off":
             settings = replace(settings, camera_height=0.0)
-        pinhole: Pinhole | None = None
-        if frame.camera_info is None:
-            why_not = why_not or "no camera_info has come"
-        else:
-            projection = projection_of(frame.camera_info, width, height)
-            if projection is None:
-                why_not = why_not or "camera_info holds no projection: the camera is not calibrated"
-            else:
-                pinhole = Pinhole(projection.fx, projection.fy, projection.cx, projection.cy)
+        pinhole, no_pinhole = _pinhole(frame)
         seen = survey(
             frame.scene.open_set,
             frame.scene.score,
@@ -145,10 +83,22 @@ class RangeWork:
             settings,
         )
         obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, settings.track_timeout)
-        return Survey(obstacles, seen.view, seen.road_is_measured), why_not
+        return replace(seen, obstacles=obstacles), (found.why_not if found else _why_not(source)) or no_pinhole
+
+
+def _pinhole(frame: Frame) -> tuple[Pinhole | None, str]:
+    """The camera of the frame, or why it is not known."""
+    if frame.camera_info is None:
+        return None, "no camera_info has come"
+    height, width = frame.image.shape[:2]
+    projection = projection_of(frame.camera_info, width, height)
+    if projection is None:
+        return None, "camera_info holds no projection: the camera is not calibrated"
+    return projection, ""
 
 
 def _why_not(source: str) -> str:
+    """Why a frame has no distances although its source provides some."""
     if source == "ground":
         return ""
     return f"no {'right image' if source == 'stereo' else source} has the stamp of the image" if source else NOTHING

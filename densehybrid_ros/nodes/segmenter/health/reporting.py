@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from densehybrid_ros.core.devices import allocated_mb, device_name
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.nodes.segmenter.camera import Camera
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES
-from densehybrid_ros.nodes.segmenter.frames import Camera
 from densehybrid_ros.nodes.segmenter.health.diagnostics import ERROR, OK, CameraReport, Verdict
 from densehybrid_ros.nodes.segmenter.health.statistics import Counts
-from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CAMERA_INFO
+from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CAMERA_INFO, needs_obstacles
 from densehybrid_ros.nodes.segmenter.settings import Settings
 
 FRUITLESS = 10.0
@@ -54,8 +54,8 @@ class Reporter:
         snapshot = camera.statistics.snapshot()
         silent = min(snapshot.last_frame_age, since_activation)
         fruitless = min(snapshot.last_output_age, since_activation)
-        wanted = camera.outputs.wanted()
-        working = condition.active and condition.enabled and bool(wanted)
+        wanted = camera.wanted()
+        working = condition.active and bool(wanted)
         before = self._reported.get(camera.name, Counts())
         self._reported[camera.name] = snapshot.counts
         return CameraReport(
@@ -63,9 +63,9 @@ class Reporter:
             snapshot,
             before,
             stale=condition.active and silent > condition.settings.camera_timeout,
-            lacks_camera_info=CAMERA_INFO in wanted and camera.input.camera_info is None,
+            lacks_camera_info=CAMERA_INFO in wanted and camera.camera_info is None,
             fruitless=working and snapshot.input_hz > 0 and fruitless > FRUITLESS,
-            ranging=camera.range_work.report if working else NO_RANGES,
+            ranging=camera.obstacles.report if working and needs_obstacles(wanted) else NO_RANGES,
         )
 
 

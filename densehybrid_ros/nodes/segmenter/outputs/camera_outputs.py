@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
 
 from densehybrid_ros.convert.images import scaled_camera_info
 from densehybrid_ros.core.draw import overlay, write_ranges
-from densehybrid_ros.core.segmenter import Scene
 from densehybrid_ros.models.checkpoint import WeightsInfo
+from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.outputs.image_publisher import publish_image
 from densehybrid_ros.nodes.segmenter.outputs.label_info import LabelInfoPublisher, label_names
 from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import ObstacleOutputs
@@ -83,38 +80,24 @@ class CameraOutputs:
         """Renews the latched label info of the open-set map, which carries the threshold."""
         self._open_set_labels.publish(threshold)
 
-    def publish_maps(
-        self,
-        wanted: Collection[str],
-        header: Header,
-        image: NDArray[np.uint8],
-        scene: Scene,
-        camera_info: CameraInfo | None,
-    ) -> None:
-        """Publishes the wanted maps of one frame, and its camera_info, under its own header."""
-        if CAMERA_INFO in wanted and camera_info is not None:
-            height, width = image.shape[:2]
-            self._publishers[CAMERA_INFO].publish(scaled_camera_info(camera_info, width, height, header))
+    def publish_maps(self, frame: Frame) -> None:
+        """Publishes the wanted maps of the frame, and its camera_info, under its own header."""
+        scene, header = frame.scene, frame.header
+        if CAMERA_INFO in frame.wanted and frame.camera_info is not None:
+            height, width = frame.image.shape[:2]
+            self._publishers[CAMERA_INFO].publish(scaled_camera_info(frame.camera_info, width, height, header))
         maps = {
             "semantic/image_raw": (scene.semantic, "mono8"),
             "anomaly/image_raw": (scene.score, "32FC1"),
             "open_set/image_raw": (scene.open_set, "mono8"),
         }
         for name, (values, encoding) in maps.items():
-            if name in wanted:
+            if name in frame.wanted:
                 publish_image(self._publishers[name], values, encoding, header)
 
-    def publish_overlay(
-        self,
-        wanted: Collection[str],
-        header: Header,
-        image: NDArray[np.uint8],
-        scene: Scene,
-        obstacles: Sequence[Obstacle],
-        overlay_alpha: float,
-    ) -> None:
+    def publish_overlay(self, frame: Frame, obstacles: Sequence[Obstacle]) -> None:
         """Publishes the picture for people, with the ranges of the obstacles that are given, if it is wanted."""
-        if OVERLAY in wanted:
-            drawn = overlay(image, scene, self._weights.palette, overlay_alpha)
+        if OVERLAY in frame.wanted:
+            drawn = overlay(frame.image, frame.scene, self._weights.palette, frame.settings.overlay_alpha)
             write_ranges(drawn, obstacles)
-            publish_image(self._publishers[OVERLAY], drawn, "rgb8", header)
+            publish_image(self._publishers[OVERLAY], drawn, "rgb8", frame.header)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -22,6 +19,7 @@ from densehybrid_ros.convert.obstacles import (
     obstacles_json,
     points_message,
 )
+from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.outputs.transforms import UNCHANGED, NoTransform, Transforms
 from densehybrid_ros.ranging.survey import Survey, obstacle_points
 
@@ -51,22 +49,13 @@ class ObstacleOutputs:
         """Names of the outputs that somebody subscribes to."""
         return frozenset(name for name, each in self._publishers.items() if each.get_subscription_count() > 0)
 
-    def publish(
-        self,
-        wanted: Collection[str],
-        header: Header,
-        found: Survey,
-        score: NDArray[np.float32],
-        threshold: float,
-        source: str,
-        why_not: str,
-    ) -> str:
+    def publish(self, frame: Frame, found: Survey, source: str, why_not: str) -> str:
         """Publishes what is wanted under the image's stamp, and its frame or `target_frame`.
 
         Returns:
             why nothing with poses could be published; "" where all was. Nothing is ever published in a wrong frame.
         """
-        obstacles = found.obstacles
+        wanted, header, obstacles = frame.wanted, frame.header, found.obstacles
         if "obstacles_json" in wanted:
             text = obstacles_json(obstacles, header, source, why_not)
             self._publishers["obstacles_json"].publish(String(data=text))
@@ -78,10 +67,10 @@ class ObstacleOutputs:
                 return str(error)
             moved = Header(stamp=header.stamp, frame_id=self._transforms.target_frame)
         if "obstacles/points" in wanted:
-            points = obstacle_points(found, score)
+            points = obstacle_points(found, frame.scene.score)
             self._publishers["obstacles/points"].publish(points_message(points, moved, change))
         if "obstacles/markers" in wanted:
             self._publishers["obstacles/markers"].publish(markers_message(obstacles, moved, change))
         if "obstacles" in wanted:
-            self._publishers["obstacles"].publish(detections_message(obstacles, threshold, moved, change))
+            self._publishers["obstacles"].publish(detections_message(obstacles, frame.scene.threshold, moved, change))
         return ""

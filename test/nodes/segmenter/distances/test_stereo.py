@@ -1,9 +1,6 @@
-"""Rectified pairs: calibrations that cannot be used, shifted centres, and the thread that matches them."""
+"""Rectified pairs: calibrations that cannot be used, and shifted centres."""
 
 from __future__ import annotations
-
-import threading
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -15,7 +12,7 @@ from std_msgs.msg import Header
 
 from densehybrid_ros.convert.images import FrameError, image_message
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.nodes.segmenter.distances.stereo_work import Matched, Pair, StereoWork, ranges_of_pair
+from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.options import changed
 
@@ -38,11 +35,9 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
     return wall[:, :WIDTH], np.ascontiguousarray(wall[:, SHIFT:])
 
 
-def pair(pictures: tuple[np.ndarray, np.ndarray], stamp: int = 1, **changes: object) -> Pair:
+def pair(pictures: tuple[np.ndarray, np.ndarray], **changes: object) -> Pair:
     left, right = pictures
     values: dict[str, object] = {
-        "camera": "front",
-        "stamp": stamp,
         "left": left,
         "right": image_message(right, "rgb8", Header()),
         "left_info": camera_info(),
@@ -102,75 +97,3 @@ def test_two_sizes_are_refused(pictures: tuple[np.ndarray, np.ndarray]) -> None:
     small = image_message(np.ascontiguousarray(pictures[1][::2, ::2]), "rgb8", Header())
     with pytest.raises(SetupError, match="320x120, the right one 160x60"):
         ranges_of_pair(pair(pictures, right=small), SETTINGS)
-
-
-@pytest.fixture
-def work() -> Iterator[StereoWork]:
-    made = StereoWork(lambda: SETTINGS)
-    yield made
-    made.stop()
-
-
-def finished(work: StereoWork, made: Pair) -> Matched:
-    done = threading.Event()
-    work.matched = done.set
-    work.put(made)
-    assert done.wait(20)
-    result = work.result(made.camera, made.stamp)
-    assert result is not None
-    return result
-
-
-def test_a_pair_that_fails_tells_why_and_the_next_is_matched(
-    work: StereoWork, pictures: tuple[np.ndarray, np.ndarray]
-) -> None:
-    failed = finished(work, pair(pictures, 1, left_info=None))
-    assert failed.ranges is None
-    assert "left camera" in failed.why_not
-    assert not work.is_at_work("front", 1)
-    assert finished(work, pair(pictures, 2)).ranges is not None
-
-
-def test_what_was_forgotten_leaves_nothing_behind(work: StereoWork, pictures: tuple[np.ndarray, np.ndarray]) -> None:
-    assert finished(work, pair(pictures, 1)).ranges is not None
-    work.forget("front", 1)
-    assert work.result("front", 1) is None
-    entered, go_on = threading.Event(), threading.Event()
-
-    def held() -> Settings:
-        entered.set()
-        assert go_on.wait(20)
-        return SETTINGS
-
-    slow = StereoWork(held)
-    slow.put(pair(pictures, 2))
-    assert entered.wait(20)
-    assert slow.is_at_work("front", 2)
-    slow.forget("front", 2)  # while it is matched
-    go_on.set()
-    slow.stop()
-    assert slow.result("front", 2) is None
-    assert not slow.is_at_work("front", 2)
-
-
-def test_the_newest_pair_wins(pictures: tuple[np.ndarray, np.ndarray]) -> None:
-    entered, go_on = threading.Event(), threading.Event()
-
-    def held() -> Settings:
-        entered.set()
-        assert go_on.wait(20)
-        return SETTINGS
-
-    work = StereoWork(held)
-    work.put(pair(pictures, 1))
-    assert entered.wait(20)
-    work.put(pair(pictures, 2))
-    work.put(pair(pictures, 3))
-    assert not work.is_at_work("front", 2)
-    done = threading.Event()
-    work.matched = lambda: done.set() if work.result("front", 3) is not None else None
-    go_on.set()
-    assert done.wait(20)
-    work.stop()
-    assert work.result("front", 1) is not None
-    assert work.result("front", 2) is None

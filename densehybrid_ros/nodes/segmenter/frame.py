@@ -1,0 +1,97 @@
+"""One image on its way through the node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from densehybrid_ros.core.segmenter import Scene
+from densehybrid_ros.nodes.common.stamps import nanoseconds
+from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.ranging.range_image import RangeImage
+
+AnyImage: TypeAlias = Image | CompressedImage
+
+
+class Dropped(Exception):
+    """The frame is of no use any more, although nothing is wrong with it.
+
+    Args:
+        cause: the field of Counts that counts it.
+        reason: for the user; "" where there is nothing to say.
+    """
+
+    def __init__(self, cause: str, reason: str = "") -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class Found:
+    """The distances of an image, or why those that came cannot be used."""
+
+    source: str
+    """disparity, depth or stereo."""
+    ranges: RangeImage | None
+    why_not: str = ""
+
+
+@dataclass(eq=False)
+class Frame:
+    """Filled on its way: taken → decoded → answered → published → ranged. One thread after the other has it.
+
+    What fails leaves its fault in the frame, which goes on to the end of the line, and is counted there.
+    """
+
+    camera: str
+    message: AnyImage
+    taken_at: float
+    """Steady time, s."""
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """What it has taken so far, by the name of the stage."""
+    fault: Exception | None = None
+
+    settings: Settings = field(init=False)
+    """As they were when work on it began."""
+    wanted: frozenset[str] = field(init=False)
+    """Names of the outputs that are made of it."""
+    image: NDArray[np.uint8] = field(init=False)
+    """(H, W, 3) RGB."""
+
+    scene: Scene = field(init=False)
+    camera_info: CameraInfo | None = field(init=False)
+
+    published_at: float = field(init=False)
+    """Steady time at which its maps were out, s."""
+
+    distances: Future[RangeImage] | None = None
+    """The ticket of its stereo pair, from the moment when both halves are there."""
+    found: Found | None = None
+
+    @property
+    def header(self) -> Header:
+        return self.message.header
+
+    @property
+    def stamp(self) -> int:
+        """ns"""
+        return nanoseconds(self.message.header.stamp)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Takes the time of what is done within; an exception becomes the frame's fault."""
+        begun = time.monotonic()
+        try:
+            yield
+        except Exception as error:
+            self.fault = error
+        self.stages_ms[name] = (time.monotonic() - begun) * 1000

@@ -1,0 +1,38 @@
+"""Pictures of negatives in the ADE20K layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densehybrid_ros.errors import SetupError
+from densehybrid_ros.pictures import read_labels, read_rgb
+from densehybrid_ros.training.datasets.pairs import pair_files
+
+KEPT = 256
+"""Pictures that each process keeps decoded."""
+
+
+class NegativeSet:
+    """Pictures with segments, in the ADE20K layout: id 0 = other, every other id one segment."""
+
+    def __init__(self, root: Path, split: str = "training") -> None:
+        self.pairs = pair_files(root / "images" / split, root / "annotations" / split)
+        self._cache: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
+
+    def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """RGB and segment ids; the last ones are kept decoded, which small sets are whole."""
+        if index not in self._cache:
+            while len(self._cache) >= KEPT:
+                self._cache.pop(next(iter(self._cache)))
+            image_path, label_path = self.pairs[index]
+            image, segments = read_rgb(image_path), read_labels(label_path)
+            if image.shape[:2] != segments.shape:
+                raise SetupError(f"{image_path} and its annotation {label_path} differ in size")
+            self._cache[index] = image, segments
+        return self._cache[index]
+
+    def random_picture(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return self.read(int(rng.integers(len(self.pairs))))
