@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
-from densehybrid_ros.metrics.ranking import Ranking, ranking_of
+from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.score_histogram import ScoreHistogram, histogram_points
+from densehybrid_ros.metrics.table import percent_cells, percent_headings, table_lines
 
 EDGES = np.arange(5, 51, 5, dtype=np.float32)
 """m; a bin runs from one of them (inclusive) to the next (exclusive)."""
@@ -69,10 +70,6 @@ class RangeTable:
             groups = 2 * np.searchsorted(EDGES, metres.ravel()[labelled], side="right")
         self._histogram.add(score.ravel()[labelled], groups + anomalous)
 
-    def merge(self, other: RangeTable) -> None:
-        """Adds all frames of another table."""
-        self._histogram.merge(other._histogram)
-
     def rows(self) -> list[RangeRow]:
         """The overall row, then one for each bin from the nearest to the farthest."""
         bins = [self._row([place], float(EDGES[place - 1]), float(EDGES[place])) for place in range(1, EDGES.size)]
@@ -83,8 +80,7 @@ class RangeTable:
         anomalous = self._histogram.counts([2 * place + OUTLIER for place in places])
         ranking = None
         if inliers.any() and anomalous.any():
-            points = histogram_points(inliers, anomalous)
-            ranking = ranking_of(points)
+            ranking = Ranking.of(histogram_points(inliers, anomalous))
         return RangeRow(low, high, int(inliers.sum()), int(anomalous.sum()), ranking)
 
 
@@ -116,29 +112,22 @@ def table_dict(rows: Sequence[RangeRow]) -> dict[str, Any]:
 
 def table_text(rows: Sequence[RangeRow]) -> str:
     """The rows as lines for a terminal."""
-    lines = [f"{'range m':<10}{'AP %':>8}{'FPR95 %':>10}{'AUROC %':>10}{'inlier px':>14}{'anomalous px':>14}"]
-    for row in rows:
-        name = "all" if row.low is None or row.high is None else f"{row.low:g}-{row.high:g}"
-        figures = _figures(row)
-        ap, fpr95, auroc = (percent_text(figures[key]) for key in ("ap", "fpr95", "auroc"))
-        lines.append(f"{name:<10}{ap:>8}{fpr95:>10}{auroc:>10}{row.inlier_pixels:>14}{row.anomalous_pixels:>14}")
-    return "\n".join(lines)
+    header = ["range m", *percent_headings(Ranking.titles()), "inlier px", "anomalous px"]
+    return "\n".join(table_lines([header, *map(_cells, rows)]))
 
 
-def percent_text(value: float | None) -> str:
-    """A figure with two decimals, or a dash where it is undefined."""
-    return "-" if value is None else f"{value:.2f}"
+def _cells(row: RangeRow) -> list[str]:
+    name = "all" if row.low is None or row.high is None else f"{row.low:g}-{row.high:g}"
+    return [name, *percent_cells(row_percents(row)), str(row.inlier_pixels), str(row.anomalous_pixels)]
 
 
 def _figures(row: RangeRow) -> dict[str, Any]:
-    ranking = row.ranking
-    return {
-        "ap": None if ranking is None else round(100 * ranking.ap, 2),
-        "fpr95": None if ranking is None else round(100 * ranking.fpr95, 2),
-        "auroc": None if ranking is None else round(100 * ranking.auroc, 2),
-        "inlier_pixels": row.inlier_pixels,
-        "anomalous_pixels": row.anomalous_pixels,
-    }
+    return {**row_percents(row), "inlier_pixels": row.inlier_pixels, "anomalous_pixels": row.anomalous_pixels}
+
+
+def row_percents(row: RangeRow) -> dict[str, float | None]:
+    """Figure → percent; None where the row lacks a kind of pixels."""
+    return (row.ranking or Ranking.mean([])).percents()
 
 
 def _check(score: NDArray[np.generic], truth: NDArray[np.generic], metres: NDArray[np.generic] | None) -> None:

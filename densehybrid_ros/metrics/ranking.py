@@ -1,26 +1,13 @@
-"""Metrics: average precision, AUROC, FPR at 95 % TPR, and the confusion matrix with mean IoU.
-
-Ground truth is an open-set label map: 0..K−1 inlier, K unknown, 255 ignored.
-"""
+"""How well a score ranks anomalies above inliers: average precision, AUROC, FPR at 95 % TPR."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-FprConvention = Literal["at_least", "strict", "nearest"]
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """How well a score ranks anomalous pixels above inlier pixels; all in 0..1."""
-
-    ap: float
-    auroc: float
-    fpr95: float
+from densehybrid_ros.metrics.figures import Figures, figure
 
 
 @dataclass(frozen=True)
@@ -75,45 +62,16 @@ def area_under_roc(points: OperatingPoints) -> float:
     return float(np.sum(np.diff(horizontal) * (vertical[1:] + vertical[:-1]) / 2))
 
 
-def fpr_at_tpr(points: OperatingPoints, tpr: float = 0.95, convention: FprConvention = "at_least") -> float:
-    """False-positive rate at a true-positive rate of `tpr`.
-
-    Where the true-positive rate first is ≥ `tpr` ("at_least"), first is > `tpr` ("strict", as in the released code of
-    the paper), or comes nearest to it ("nearest").
-    """
-    rates = points.true_positive_rate
-    if convention == "nearest":
-        index = int(np.argmin(np.abs(rates - tpr)))
-    else:
-        index = int(np.searchsorted(rates, tpr, side="left" if convention == "at_least" else "right"))
-    return float(points.false_positive_rate[min(index, len(rates) - 1)])
+def fpr_at_tpr(points: OperatingPoints, tpr: float = 0.95) -> float:
+    """False-positive rate where the true-positive rate first is ≥ `tpr`."""
+    index = int(np.searchsorted(points.true_positive_rate, tpr))
+    return float(points.false_positive_rate[min(index, len(points.thresholds) - 1)])
 
 
-def ranking_of(points: OperatingPoints) -> Ranking:
-    """AP, AUROC, and FPR95 by the convention "at_least"."""
-    return Ranking(average_precision(points), area_under_roc(points), fpr_at_tpr(points))
+@dataclass(frozen=True)
+class Ranking(Figures):
+    """How well a score ranks anomalous pixels above inlier pixels: figures of its `OperatingPoints`."""
 
-
-class ConfusionMatrix:
-    """Closed-set confusion over K classes; truth outside 0..K−1 (void, unknown) is left out."""
-
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
-        self.counts = np.zeros((classes, classes), np.int64)
-        """Rows = truth, columns = prediction."""
-
-    def add(self, predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:
-        """Adds one image: both (H, W), prediction in 0..K−1."""
-        known = truth < self.classes
-        pairs = truth[known].astype(np.int64) * self.classes + predicted[known]
-        self.counts += np.bincount(pairs, minlength=self.classes**2).reshape(self.classes, self.classes)
-
-    def iou(self) -> NDArray[np.float64]:
-        """(K,) IoU per class; nan for a class that neither truth nor prediction holds."""
-        hits = np.diag(self.counts).astype(np.float64)
-        union = self.counts.sum(0) + self.counts.sum(1) - hits
-        return np.divide(hits, union, out=np.full(self.classes, np.nan), where=union > 0)
-
-    def mean_iou(self) -> float:
-        """Mean over the classes that occur, in 0..1."""
-        return float(np.nanmean(self.iou()))
+    ap: float = figure("AP", average_precision)
+    fpr95: float = figure("FPR95", fpr_at_tpr)
+    auroc: float = figure("AUROC", area_under_roc)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.labels import IGNORE
-from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking, operating_points, ranking_of
+from densehybrid_ros.labels import IGNORE, OUTLIER
+from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking, operating_points
 from densehybrid_ros.metrics.score_histogram import ScoreHistogram, histogram_points
 
 EXACT_PIXELS = 1 << 25
@@ -17,8 +17,7 @@ sets of any size fit in memory. AP then differs by less than 0.01 points where s
 class RankingPool:
     """Collects pixels of many images and ranks them together."""
 
-    def __init__(self, classes: int, exact_pixels: int = EXACT_PIXELS) -> None:
-        self.classes = classes
+    def __init__(self, exact_pixels: int = EXACT_PIXELS) -> None:
         self._exact_pixels = exact_pixels
         self._scores: list[NDArray[np.float32]] = []
         self._anomalous: list[NDArray[np.bool_]] = []
@@ -27,13 +26,13 @@ class RankingPool:
         self._histogram: ScoreHistogram | None = None
 
     def add(self, score: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
-        """Adds one image: score (H, W) and open-set ground truth (H, W).
+        """Adds one image: score (H, W) and binary truth (H, W).
 
         Raises:
             ValueError: a score is not finite where the truth is not ignored.
         """
         labelled = truth != IGNORE
-        scores, anomalous = score[labelled], truth[labelled] == self.classes
+        scores, anomalous = score[labelled], truth[labelled] == OUTLIER
         if not np.isfinite(scores).all():
             raise ValueError("a score is not finite")
         self._counts += np.bincount(anomalous, minlength=2)
@@ -62,4 +61,4 @@ class RankingPool:
 
     def result(self) -> Ranking:
         """The ranking of all pixels so far; ValueError where one of the kinds is absent."""
-        return ranking_of(self.points())
+        return Ranking.of(self.points())

@@ -46,14 +46,6 @@ class ScoreHistogram:
         places = self._rows.ravel()[pages] * PAGE + (cells & (PAGE - 1))
         self._counts += np.bincount(places, minlength=self._counts.size).reshape(self._counts.shape)
 
-    def merge(self, other: ScoreHistogram) -> None:
-        """Adds the counts of another histogram with the same groups."""
-        if other.groups != self.groups:
-            raise ValueError(f"a histogram of {other.groups} groups cannot be added to one of {self.groups}")
-        hit = np.flatnonzero(other._rows.ravel() >= 0)
-        self._open(hit)
-        self._counts[self._rows.ravel()[hit]] += other._counts[other._rows.ravel()[hit]]
-
     def counts(self, groups: Sequence[int]) -> NDArray[np.int64]:
         """(2²⁰,) counts of some groups together, from the lowest cell to the highest."""
         total = np.zeros((PAGES, PAGE), np.int64)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from densehybrid_ros.metrics.ranking import ConfusionMatrix
+from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix, Segmentation
+from densehybrid_ros.metrics.table import percent_text, table_lines
 
 
 def summarise(
@@ -18,7 +20,7 @@ def summarise(
     ranking: RankingPool,
     confusion: ConfusionMatrix,
 ) -> dict[str, Any]:
-    """The content of summary.json; AP, FPR95, AUROC and mIoU in percent, where there was ground truth."""
+    """The content of summary.json; figures of ranking and segmentation in percent, where there was ground truth."""
     summary: dict[str, Any] = {
         "frames_in": frames_in,
         "frames_out": len(latencies_ms),
@@ -30,12 +32,9 @@ def summarise(
         "threshold": threshold,
     }
     if ranking.has_both_kinds():
-        result = ranking.result()
-        summary["ap"] = round(100 * result.ap, 2)
-        summary["fpr95"] = round(100 * result.fpr95, 2)
-        summary["auroc"] = round(100 * result.auroc, 2)
-    if confusion.counts.sum():
-        summary["miou"] = round(100 * confusion.mean_iou(), 2)
+        summary |= ranking.result().percents()
+    if confusion.counts.any():
+        summary |= Segmentation.of(confusion).percents()
     return summary
 
 
@@ -47,6 +46,6 @@ def summary_table(summary: dict[str, Any]) -> str:
         ("latency p50 / p95", f"{latency['p50']} / {latency['p95']} ms"),
         ("threshold", f"{summary['threshold']}"),
     ]
-    names = {"ap": "AP", "fpr95": "FPR95", "auroc": "AUROC", "miou": "mIoU (closed set)"}
-    rows += [(text, f"{summary[name]:.2f} %") for name, text in names.items() if name in summary]
-    return "\n".join(f"  {text:<28}{value}" for text, value in rows)
+    titles = Ranking.titles() | Segmentation.titles()
+    rows += [(title, f"{percent_text(summary[name])} %") for name, title in titles.items() if name in summary]
+    return "\n".join(f"  {line}" for line in table_lines(rows))

@@ -34,7 +34,7 @@ def frame(seed: int, ties: bool = False, shape: tuple[int, int] = (90, 120)) -> 
 def exact_rows(frames: list[Frame]) -> list[RangeRow]:
     rows = []
     for low, high in [(None, None), *((float(edge), edge + 5.0) for edge in range(5, 50, 5))]:
-        pool, inliers, anomalous = RankingPool(1), 0, 0
+        pool, inliers, anomalous = RankingPool(), 0, 0
         for score, truth, metres in frames:
             inside = np.ones(truth.shape, bool) if low is None else (metres >= low) & (metres < high)
             kept = np.where(inside, truth, np.uint8(255))
@@ -65,15 +65,6 @@ def test_every_row_equals_the_exact_metrics(ties: bool) -> None:
         assert row.ranking.ap == pytest.approx(exact.ranking.ap, abs=tolerance)
         assert row.ranking.auroc == pytest.approx(exact.ranking.auroc, abs=tolerance)
         assert row.ranking.fpr95 == pytest.approx(exact.ranking.fpr95, abs=1e-12 if ties else 2e-3)
-
-
-def test_merged_tables_equal_one_table_over_all_frames() -> None:
-    frames = [frame(seed) for seed in range(4)]
-    frames[3] = (frames[3][0] * np.float32(1e6), *frames[3][1:])  # scores of sizes that the first table never met
-    merged, second = table_of(frames[:2]), table_of(frames[2:])
-    merged.merge(second)
-    assert merged.rows() == table_of(frames).rows()
-    assert second.rows() == table_of(frames[2:]).rows()
 
 
 def test_pixels_without_range_count_in_the_overall_row_alone() -> None:

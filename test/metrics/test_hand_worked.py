@@ -7,8 +7,9 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from densehybrid_ros.metrics.by_range import RangeTable
-from densehybrid_ros.metrics.ranking import ConfusionMatrix, Ranking, operating_points, ranking_of
+from densehybrid_ros.metrics.ranking import Ranking, operating_points
 from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix, class_iou, mean_iou
 
 UNKNOWN, VOID = 1, 255
 TIED = np.array([[3, 2, 2, 2, 1, 1, 0, 0]], np.float32)
@@ -25,7 +26,7 @@ def ranking_by_cells(score: np.ndarray, truth: np.ndarray) -> Ranking | None:
 
 
 def pooled(score: np.ndarray, truth: np.ndarray, exact_pixels: int) -> Ranking:
-    pool = RankingPool(UNKNOWN, exact_pixels)
+    pool = RankingPool(exact_pixels)
     pool.add(score, truth)
     return pool.result()
 
@@ -41,7 +42,7 @@ def test_every_way_to_rank_gives_what_is_worked_by_hand() -> None:
     assert average_precision_score(TRUTH[0], TIED[0]) == pytest.approx(RANKING.ap)
     assert roc_auc_score(TRUTH[0], TIED[0]) == pytest.approx(RANKING.auroc)
     ways = [
-        ranking_of(operating_points(TIED[0], TRUTH[0] == UNKNOWN)),
+        Ranking.of(operating_points(TIED[0], TRUTH[0] == UNKNOWN)),
         pooled(TIED, TRUTH, exact_pixels=8),
         pooled(TIED, TRUTH, exact_pixels=7),
         ranking_by_cells(TIED, TRUTH),
@@ -75,7 +76,7 @@ def test_iou_leaves_out_unknown_void_and_classes_that_do_not_occur() -> None:
     matrix = ConfusionMatrix(4)
     matrix.add(predicted, truth)
     assert matrix.counts.tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
-    np.testing.assert_allclose(matrix.iou(), [2 / 3, 1 / 3, 0, np.nan])
-    assert matrix.mean_iou() == pytest.approx(1 / 3)
+    np.testing.assert_allclose(class_iou(matrix), [2 / 3, 1 / 3, 0, np.nan])
+    assert mean_iou(matrix) == pytest.approx(1 / 3)
     matrix.add(predicted, truth)
     assert matrix.counts.sum() == 10, "pictures do not add up"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.metrics.ranking import ConfusionMatrix
+from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summarise, summary_table
 
@@ -157,7 +158,7 @@ def test_an_empty_folder_and_a_false_video_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_summary_has_the_agreed_keys() -> None:
-    ranking, confusion = RankingPool(11), ConfusionMatrix(11)
+    ranking, confusion = RankingPool(), ConfusionMatrix(11)
     without = summarise(5, [10.0, 20.0, 30.0], 0.5, ranking, confusion)
     assert without == {
         "frames_in": 5,
@@ -167,16 +168,18 @@ def test_the_summary_has_the_agreed_keys() -> None:
         "threshold": 0.5,
     }
     truth = np.array([[0, 11], [1, 255]], np.uint8)
-    ranking.add(np.array([[0.0, 9.0], [1.0, 99.0]], np.float32), truth)
+    ranking.add(np.array([[0.0, 9.0], [1.0, 99.0]], np.float32), binary_truth(truth, 11))
     confusion.add(np.array([[0, 0], [0, 0]], np.uint8), truth)
     summary = summarise(1, [10.0], 0.5, ranking, confusion)
     assert (summary["ap"], summary["fpr95"], summary["auroc"]) == (100.0, 0.0, 100.0)
     assert summary["miou"] == 25.0
-    assert "AUROC" in summary_table(summary)
+    printed = [line.split()[-2:] for line in summary_table(summary).splitlines()]
+    assert printed[-4:] == [["100.00", "%"], ["0.00", "%"], ["100.00", "%"], ["25.00", "%"]]
+    assert [line.split()[0] for line in summary_table(summary).splitlines()[-4:]] == ["AP", "FPR95", "AUROC", "mIoU"]
 
 
 def test_no_answer_at_all_still_makes_a_summary() -> None:
-    summary = summarise(3, [], None, RankingPool(11), ConfusionMatrix(11))
+    summary = summarise(3, [], None, RankingPool(), ConfusionMatrix(11))
     assert summary["frames_dropped"] == 3
     assert summary["latency_ms"] == {"p50": None, "p95": None}
     summary_table(summary)

@@ -333,3 +333,18 @@ def test_target_frame_without_tf_is_refused_with_the_reason(start: Callable[...,
         process.wait_for_output("needs tf2_ros")
     else:
         pytest.skip("tf2_ros is installed: nothing is refused")
+
+
+def test_an_overlay_alone_has_ranges(start: Callable[..., Any], make_probe: Callable[..., Any], frame: Frame) -> None:
+    process = start("segmenter", "camera_timeout:=30.0")
+    probe = make_probe(("overlay",))
+    disparities = probe.node.create_publisher(DisparityImage, "disparity", 10)
+    probe.wait_for_node()
+    probe.spin_until(lambda: disparities.get_subscription_count() > 0, "the subscription")
+    second = probe.send(frame.left)
+    disparities.publish(disparity_message(frame.disparity, frame.camera, probe.header(second)))
+    probe.answer("overlay", second)
+    report = probe.diagnostics()
+    assert (report["range_status"], report["frames_out"]) == ("no camera_info has come", "1")
+    assert report["obstacles"] != "0"
+    assert "Traceback" not in process.output

@@ -1,53 +1,53 @@
-"""Data set adapters: `DATASETS[name](root, split)` gives a LabelledSet, `labelled_set` one that is whole."""
+"""Data sets: `DATASETS[name]` is all that is known of one, `labelled_set` opens one whose files are whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.datasets import anomalies
-from densehybrid_ros.training.datasets.camvid import camvid, camvid_ood, roadworld
+from densehybrid_ros.training.datasets.ade20k import ADE20K
+from densehybrid_ros.training.datasets.camvid import CAMVID, CAMVID_OOD
+from densehybrid_ros.training.datasets.dataset import DataSet
 from densehybrid_ros.training.datasets.listing import whole_pairs
 from densehybrid_ros.training.datasets.pairs import LabelledSet
-from densehybrid_ros.training.datasets.road_scenes import cityscapes, cityscapes_void, wilddash2
-from densehybrid_ros.training.datasets.splits import refuse_split
-from densehybrid_ros.training.datasets.streethazards import streethazards
-from densehybrid_ros.training.datasets.vistas import vistas
+from densehybrid_ros.training.datasets.road_scenes import CITYSCAPES, CITYSCAPES_VOID, WILDDASH2
+from densehybrid_ros.training.datasets.roadworld import ROADWORLD
+from densehybrid_ros.training.datasets.streethazards import STREETHAZARDS
+from densehybrid_ros.training.datasets.vistas import VISTAS
 
-DATASETS: dict[str, Callable[[Path, str], LabelledSet]] = {
-    "camvid": camvid,
-    "camvid-ood": camvid_ood,
-    "roadworld": roadworld,
-    "cityscapes": cityscapes,
-    "cityscapes-void": cityscapes_void,
-    "vistas": vistas,
-    "wilddash2": wilddash2,
-    "streethazards": streethazards,
-    "lostandfound": anomalies.lostandfound,
-    "fishyscapes-lostandfound": anomalies.fishyscapes_lostandfound,
-    "fishyscapes-static": anomalies.fishyscapes_static,
-    "smiyc-anomaly": anomalies.smiyc_anomaly,
-    "smiyc-obstacle": anomalies.smiyc_obstacle,
-    "smiyc-lostandfound-noknown": anomalies.lostandfound_noknown,
-    "roadanomaly": anomalies.roadanomaly,
+DATASETS: dict[str, DataSet] = {
+    each.name: each
+    for each in (
+        CITYSCAPES,
+        CITYSCAPES_VOID,
+        VISTAS,
+        WILDDASH2,
+        CAMVID,
+        CAMVID_OOD,
+        ROADWORLD,
+        STREETHAZARDS,
+        anomalies.LOSTANDFOUND,
+        anomalies.LOSTANDFOUND_NOKNOWN,
+        anomalies.FISHYSCAPES_LOSTANDFOUND,
+        anomalies.FISHYSCAPES_STATIC,
+        anomalies.SMIYC_ANOMALY,
+        anomalies.SMIYC_OBSTACLE,
+        anomalies.ROADANOMALY,
+    )
 }
-
-EVALUATION_SPLITS = {
-    "camvid": "val",
-    "roadworld": "val",
-    "cityscapes": "val",
-    "cityscapes-void": "val",
-    "vistas": "validation",
-    "streethazards": "test",
-    "lostandfound": "test",
-    "smiyc-lostandfound-noknown": "test",
-}
-"""Of the sets that have splits."""
+CHECKABLE: dict[str, DataSet] = {**DATASETS, ADE20K.name: ADE20K}
+"""Negatives as well, which have segments for labels."""
 
 
-PER_IMAGE = ("streethazards",)
-"""Sets whose protocol ranks each picture by itself and takes the mean over those with anomalies."""
+def dataset_named(name: str) -> DataSet:
+    """
+    Raises:
+        SetupError: no such data set.
+    """
+    if name not in DATASETS:
+        raise SetupError(f"data set '{name}' is unknown; choose one of {', '.join(DATASETS)}")
+    return DATASETS[name]
 
 
 def labelled_set(name: str, root: Path, split: str) -> LabelledSet:
@@ -56,18 +56,6 @@ def labelled_set(name: str, root: Path, split: str) -> LabelledSet:
     Raises:
         SetupError: unknown name, a split of a set that has none, or files that are missing.
     """
-    dataset = listed_set(name, root, split)
+    dataset = dataset_named(name).open(root, split)
     whole_pairs(dataset.files)
     return dataset
-
-
-def listed_set(name: str, root: Path, split: str) -> LabelledSet:
-    """The same, of which files may be missing: `files` tells which.
-
-    Raises:
-        SetupError: unknown name, a split of a set that has none, or folders that are missing.
-    """
-    if name not in DATASETS:
-        raise SetupError(f"data set '{name}' is unknown; choose one of {', '.join(DATASETS)}")
-    refuse_split(name, split)
-    return DATASETS[name](root, split)

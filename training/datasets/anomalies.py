@@ -1,21 +1,16 @@
-"""Sets whose truth is binary: anomaly or not. Weights of any classes are evaluated on them.
-
-Their one class stands for all inliers, so that 1 = K = unknown, as in every other set.
-"""
+"""Sets whose truth is binary: anomaly or not. Weights of any classes are evaluated on them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from densehybrid_ros.labels import FREE_ID, IGNORE, INLIER, LOSTANDFOUND_TRUTH, OUTLIER, label_table
+from densehybrid_ros.labels import FREE_ID, IGNORE, INLIER, LOSTANDFOUND_TRUTH, OUTLIER
 from densehybrid_ros.pictures import SUFFIXES
+from densehybrid_ros.training.datasets.dataset import DataSet, fixed_ids
 from densehybrid_ros.training.datasets.listing import Listing, by_folder, files_below, with_labels
-from densehybrid_ros.training.datasets.pairs import LabelledSet
 
-BINARY_CLASSES = ["inlier"]
-BINARY_PALETTE = [[120, 120, 120]]
-ZERO_ONE = frozenset([INLIER, OUTLIER, IGNORE])
+ZERO_ONE = fixed_ids({0: INLIER, 1: OUTLIER}, [0, 1, IGNORE])
+LOSTANDFOUND_FOLDERS = ("leftImg8bit/{}", "gtCoarse/{}")
 KNOWN_THINGS = (
     "15_Rechbergstr_Deckenpfronn",
     "01_Hanns_Klemm_Str_45_000006",
@@ -32,21 +27,18 @@ VALIDATION = "validation"
 """How the names of SegmentMeIfYouCan's pictures with public labels begin."""
 
 
-def lostandfound(root: Path, split: str) -> LabelledSet:
-    """Obstacles (trainId 2) against free road (1); `leftImg8bit` and `gtCoarse`."""
-    files = _lostandfound_files(root, split, "labelTrainIds")
-    return _binary(f"lostandfound/{split}", files, LOSTANDFOUND_TRUTH, frozenset([0, 1, 2, IGNORE]))
+def lostandfound_files(root: Path, split: str, kind: str) -> Listing:
+    """A folder for each street; `kind` says which label maps."""
+    return by_folder(root / "leftImg8bit" / split, "_leftImg8bit", root / "gtCoarse" / split, f"_gtCoarse_{kind}")
 
 
-def lostandfound_noknown(root: Path, split: str = "test") -> LabelledSet:
-    """SegmentMeIfYouCan's LostAndFound: road (label id 1) is inlier, 2 to 200 anomaly, 0 ignored; no KNOWN_THINGS."""
-    files = _without(_lostandfound_files(root, split, "labelIds"), KNOWN_THINGS)
-    ids = {FREE_ID: INLIER} | dict.fromkeys(range(2, 201), OUTLIER)
-    return _binary(f"smiyc-lostandfound-noknown/{split}", files, ids, frozenset([*range(201), IGNORE]))
+def noknown_files(root: Path, split: str) -> Listing:
+    """LostAndFound without KNOWN_THINGS."""
+    return _without(lostandfound_files(root, split, "labelIds"), KNOWN_THINGS)
 
 
-def fishyscapes_lostandfound(root: Path, split: str = "") -> LabelledSet:
-    """`fishyscapes_lostandfound/NNNN_{sequence}_labels.png`; the pictures lie in LostAndFound's folders beside it."""
+def fishyscapes_lostandfound_files(root: Path, split: str) -> Listing:
+    """The pictures lie in LostAndFound's folders beside the labels."""
     folder, left = root / "fishyscapes_lostandfound", root / "leftImg8bit"
     pictures = {path.stem: path for path in files_below(left, "t*/*/*_leftImg8bit.*")}
     pairs: list[tuple[Path, Path]] = []
@@ -57,42 +49,33 @@ def fishyscapes_lostandfound(root: Path, split: str = "") -> LabelledSet:
             pairs.append((pictures[stem], path))
         else:
             missing.append((path, left / "train or test" / f"{stem}.png"))
-    files = Listing(pairs, missing, [], f"{folder}/*_labels.png")
-    return _binary("fishyscapes-lostandfound", files, {0: 0, 1: 1}, ZERO_ONE)
+    return Listing(pairs, missing, [], f"{folder}/*_labels.png")
 
 
-def fishyscapes_static(root: Path, split: str = "") -> LabelledSet:
-    """`NNNN_{city}_rgb.jpg` or `.npz` with `NNNN_{city}_labels.png`."""
-    files = with_labels(
+def fishyscapes_static_files(root: Path, split: str) -> Listing:
+    """`.npz` files hold finished pictures."""
+    return with_labels(
         files_below(root, "*_rgb.*", (*SUFFIXES, ".npz")),
         lambda path: root / f"{path.stem.removesuffix('_rgb')}_labels.png",
         files_below(root, "*_labels.png"),
         f"{root}/*_rgb{{.jpg,.png,.npz}} with {root}/*_labels.png",
     )
-    return _binary("fishyscapes-static", files, {0: 0, 1: 1}, ZERO_ONE)
 
 
-def smiyc_anomaly(root: Path, split: str = "") -> LabelledSet:
-    """SegmentMeIfYouCan's AnomalyTrack: the validation pictures, and others that have labels."""
-    return _binary("smiyc-anomaly", _smiyc_files(root / "dataset_AnomalyTrack"), {0: 0, 1: 1}, ZERO_ONE)
+def obstacle_files(root: Path, split: str) -> Listing:
+    """The validation pictures, and others that have labels; no UNUSED_OBSTACLES."""
+    return _without(_smiyc_files(root / "dataset_ObstacleTrack"), UNUSED_OBSTACLES)
 
 
-def smiyc_obstacle(root: Path, split: str = "") -> LabelledSet:
-    """SegmentMeIfYouCan's ObstacleTrack: the validation pictures, and others that have labels; no UNUSED_OBSTACLES."""
-    files = _without(_smiyc_files(root / "dataset_ObstacleTrack"), UNUSED_OBSTACLES)
-    return _binary("smiyc-obstacle", files, {0: 0, 1: 1}, ZERO_ONE)
-
-
-def roadanomaly(root: Path, split: str = "") -> LabelledSet:
-    """`frames/*.jpg` with `frames/{name}.labels/labels_semantic.png`; 2 is anomaly."""
+def roadanomaly_files(root: Path, split: str) -> Listing:
+    """A folder with labels for each frame."""
     folder = root / "frames"
-    files = with_labels(
+    return with_labels(
         files_below(folder, "*"),
         lambda path: folder / f"{path.stem}.labels" / "labels_semantic.png",
         files_below(folder, "*.labels/labels_semantic.png"),
         f"{folder}/*.jpg with {folder}/*.labels/labels_semantic.png",
     )
-    return _binary("roadanomaly", files, {0: 0, 1: 0, 2: 1}, frozenset([0, 1, 2, IGNORE]))
 
 
 def _smiyc_files(folder: Path) -> Listing:
@@ -109,10 +92,6 @@ def _smiyc_files(folder: Path) -> Listing:
     return with_labels(pictures, labels_of, labels, f"{images}/* with {masks}/*_labels_semantic.png")
 
 
-def _lostandfound_files(root: Path, split: str, kind: str) -> Listing:
-    return by_folder(root / "leftImg8bit" / split, "_leftImg8bit", root / "gtCoarse" / split, f"_gtCoarse_{kind}")
-
-
 def _without(files: Listing, beginnings: tuple[str, ...]) -> Listing:
     return Listing(
         [pair for pair in files.pairs if not pair[0].name.startswith(beginnings)],
@@ -122,5 +101,52 @@ def _without(files: Listing, beginnings: tuple[str, ...]) -> Listing:
     )
 
 
-def _binary(name: str, files: Listing, train_ids: Mapping[int, int], ids: frozenset[int]) -> LabelledSet:
-    return LabelledSet(name, files, label_table(train_ids), BINARY_CLASSES, BINARY_PALETTE, ids)
+LOSTANDFOUND = DataSet(
+    "lostandfound",
+    "`leftImg8bit/SPLIT/STREET/*_leftImg8bit.png`, `gtCoarse/.../*_gtCoarse_labelTrainIds.png`",
+    lambda root, split: lostandfound_files(root, split, "labelTrainIds"),
+    fixed_ids(LOSTANDFOUND_TRUTH, [0, 1, 2, IGNORE]),
+    splits=("train", "test"),
+    folders=LOSTANDFOUND_FOLDERS,
+    reported="test",
+    protocol="by-range",
+)
+LOSTANDFOUND_NOKNOWN = DataSet(
+    "smiyc-lostandfound-noknown",
+    "the same, with `*_gtCoarse_labelIds.png`",
+    noknown_files,
+    fixed_ids({FREE_ID: INLIER} | dict.fromkeys(range(2, 201), OUTLIER), [*range(201), IGNORE]),
+    splits=("test",),
+    folders=LOSTANDFOUND_FOLDERS,
+    reported="test",
+)
+FISHYSCAPES_LOSTANDFOUND = DataSet(
+    "fishyscapes-lostandfound",
+    "`fishyscapes_lostandfound/NNNN_*_labels.png`, and LostAndFound's `leftImg8bit`",
+    fishyscapes_lostandfound_files,
+    ZERO_ONE,
+)
+FISHYSCAPES_STATIC = DataSet(
+    "fishyscapes-static",
+    "`NNNN_CITY_rgb.jpg` or `.npz`, `NNNN_CITY_labels.png`",
+    fishyscapes_static_files,
+    ZERO_ONE,
+)
+SMIYC_ANOMALY = DataSet(
+    "smiyc-anomaly",
+    "`dataset_AnomalyTrack/images`, `dataset_AnomalyTrack/labels_masks`",
+    lambda root, split: _smiyc_files(root / "dataset_AnomalyTrack"),
+    ZERO_ONE,
+)
+SMIYC_OBSTACLE = DataSet(
+    "smiyc-obstacle",
+    "`dataset_ObstacleTrack/images`, `dataset_ObstacleTrack/labels_masks`",
+    obstacle_files,
+    ZERO_ONE,
+)
+ROADANOMALY = DataSet(
+    "roadanomaly",
+    "`frames/*.jpg`, `frames/NAME.labels/labels_semantic.png`",
+    roadanomaly_files,
+    fixed_ids({0: INLIER, 1: INLIER, 2: OUTLIER}, [0, 1, 2, IGNORE]),
+)

@@ -22,6 +22,11 @@ class LabelledSource(Protocol):
     def name(self) -> str: ...
     @property
     def classes(self) -> list[str]: ...
+    @property
+    def protocol(self) -> str:
+        """By which it is evaluated: a name of `evaluation.protocols.PROTOCOLS`."""
+        ...
+
     def __len__(self) -> int: ...
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """RGB (H, W, 3) uint8 and open-set labels (H, W) uint8."""
@@ -40,6 +45,7 @@ class LabelledSet:
     palette: list[list[int]]
     ids: frozenset[int]
     """Ids that may stand in the files."""
+    protocol: str = "pooled"
 
     @property
     def pairs(self) -> list[tuple[Path, Path]]:

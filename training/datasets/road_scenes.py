@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from densehybrid_ros.labels import CITYSCAPES_IDS, IGNORE, label_table
-from densehybrid_ros.training.datasets.listing import by_folder, folder_listing
-from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.labels import CITYSCAPES_IDS, IGNORE
+from densehybrid_ros.training.datasets.dataset import DataSet, fixed_ids
+from densehybrid_ros.training.datasets.listing import Listing, by_folder, folder_listing
 from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19
 
-CLASSES, PALETTE = CITYSCAPES_19.classes, CITYSCAPES_19.palette
-UNKNOWN = len(CLASSES)
+UNKNOWN = len(CITYSCAPES_19.classes)
 VOID_AS_UNKNOWN = (4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30)
 """Label ids of things outside the 19 classes, which one protocol takes for anomalies."""
 WILDDASH_EXTRA = {34: 13, 35: 13, 38: 0}
 """Van and pick-up are cars, lane markings are road."""
 TRAIN_IDS = {label: index for index, label in enumerate(CITYSCAPES_IDS)}
+IDS = (*range(34), IGNORE)
+"""255 is the licence plate, −1 in Cityscapes' own table."""
 
 
-def cityscapes(root: Path, split: str) -> LabelledSet:
-    """`leftImg8bit/{split}/{city}/*_leftImg8bit.png` with `gtFine/{split}/{city}/*_gtFine_labelIds.png`."""
-    return _cityscapes(root, split, "cityscapes", TRAIN_IDS)
+def cityscapes_files(root: Path, split: str) -> Listing:
+    """A folder for each city."""
+    return by_folder(root / "leftImg8bit" / split, "_leftImg8bit", root / "gtFine" / split, "_gtFine_labelIds")
 
 
-def cityscapes_void(root: Path, split: str) -> LabelledSet:
-    """The same, with labelled things outside the 19 classes as unknown."""
-    return _cityscapes(root, split, "cityscapes-void", TRAIN_IDS | dict.fromkeys(VOID_AS_UNKNOWN, UNKNOWN))
-
-
-def wilddash2(root: Path, split: str = "") -> LabelledSet:
-    """`images/*.jpg` with `labels/*.png`; there are no splits."""
-    table = label_table(TRAIN_IDS | WILDDASH_EXTRA)
-    files = folder_listing(root / "images", root / "labels")
-    return LabelledSet("wilddash2", files, table, CLASSES, PALETTE, frozenset([*range(39), IGNORE]))
-
-
-def _cityscapes(root: Path, split: str, name: str, train_ids: dict[int, int]) -> LabelledSet:
-    images, labels = root / "leftImg8bit" / split, root / "gtFine" / split
-    files = by_folder(images, "_leftImg8bit", labels, "_gtFine_labelIds")
-    # 255 is the licence plate, −1 in Cityscapes' own table
-    return LabelledSet(
-        f"{name}/{split}", files, label_table(train_ids), CLASSES, PALETTE, frozenset([*range(34), IGNORE])
-    )
+CITYSCAPES = DataSet(
+    "cityscapes",
+    "`leftImg8bit/SPLIT/CITY/*_leftImg8bit.png`, `gtFine/SPLIT/CITY/*_gtFine_labelIds.png`",
+    cityscapes_files,
+    fixed_ids(TRAIN_IDS, IDS),
+    CITYSCAPES_19,
+    ("train", "val"),
+    ("leftImg8bit/{}", "gtFine/{}"),
+    reported="val",
+    trainable=True,
+)
+CITYSCAPES_VOID = replace(
+    CITYSCAPES,
+    name="cityscapes-void",
+    layout="the same; labelled things outside the 19 classes are unknown",
+    ids=fixed_ids(TRAIN_IDS | dict.fromkeys(VOID_AS_UNKNOWN, UNKNOWN), IDS),
+    splits=("val",),
+    trainable=False,
+)
+WILDDASH2 = DataSet(
+    "wilddash2",
+    "`images/*.jpg`, `labels/*.png`",
+    lambda root, split: folder_listing(root / "images", root / "labels"),
+    fixed_ids(TRAIN_IDS | WILDDASH_EXTRA, [*range(39), IGNORE]),
+    CITYSCAPES_19,
+    trainable=True,
+)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import label_table
-from densehybrid_ros.training.datasets.listing import by_folder, require_folder
-from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.datasets.dataset import DataSet, fixed_ids
+from densehybrid_ros.training.datasets.listing import Listing, by_folder, require_folder
 from densehybrid_ros.training.datasets.taxonomies import STREETHAZARDS_12
 
 OTHER, ANOMALY = 4, 14
 """Ids in the files, which count from 1."""
-SPLITS = {
+PLACES = {
     "training": ("train/{kind}/training", "*", ()),
     "validation": ("train/{kind}/validation", "*", ()),
     "test": ("test/{kind}/test", "t[56]", ("t5", "t6")),
@@ -20,25 +19,34 @@ SPLITS = {
     "t6": ("test/{kind}/test", "t6", ("t6",)),
 }
 """Split → folder, pattern of the towns in it, and those that must be there."""
+KEPT = [label for label in range(1, ANOMALY) if label != OTHER]
+TRAIN_IDS = {label: index for index, label in enumerate(KEPT)} | {ANOMALY: len(STREETHAZARDS_12.classes)}
 
 
-def streethazards(root: Path, split: str) -> LabelledSet:
-    """`train/images/{training,validation}/t*/*.png` and `test/images/test/{t5,t6}/*.png`; `annotations` likewise."""
-    if split not in SPLITS:
-        raise SetupError(f"streethazards has no split '{split}'; choose one of {', '.join(SPLITS)}")
-    folder, towns, needed = SPLITS[split]
+def streethazards_files(root: Path, split: str) -> Listing:
+    """A folder for each town.
+
+    Raises:
+        SetupError: no such split, or a folder that is missing.
+    """
+    if split not in PLACES:
+        raise SetupError(f"streethazards has no split '{split}'; choose one of {', '.join(PLACES)}")
+    folder, towns, needed = PLACES[split]
     images, annotations = (root / folder.format(kind=kind) for kind in ("images", "annotations"))
     for town in needed:
         require_folder(images / town)
-    files = by_folder(images, "", annotations, "", towns)
-    taxonomy = STREETHAZARDS_12
-    kept = [label for label in range(1, ANOMALY) if label != OTHER]
-    train_ids = {label: index for index, label in enumerate(kept)} | {ANOMALY: len(taxonomy.classes)}
-    return LabelledSet(
-        f"streethazards/{split}",
-        files,
-        label_table(train_ids),
-        taxonomy.classes,
-        taxonomy.palette,
-        frozenset(range(1, ANOMALY + 1)),
-    )
+    return by_folder(images, "", annotations, "", towns)
+
+
+STREETHAZARDS = DataSet(
+    "streethazards",
+    "`train/images/SPLIT/TOWN/*.png`, `test/images/test/TOWN/*.png`, `annotations` beside `images`",
+    streethazards_files,
+    fixed_ids(TRAIN_IDS, range(1, ANOMALY + 1)),
+    STREETHAZARDS_12,
+    ("training", "validation", "t5", "t6"),  # "test" is t5 and t6
+    ("train/images/{}", "train/annotations/{}", "test/images/test/{}", "test/annotations/test/{}"),
+    reported="test",
+    protocol="per-picture",
+    trainable=True,
+)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import IGNORE, label_table
-from densehybrid_ros.training.datasets.listing import folder_listing
-from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.datasets.dataset import DataSet, LabelIds
+from densehybrid_ros.training.datasets.listing import Listing, folder_listing
 from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -58,16 +58,35 @@ LABEL_FOLDERS = ("labels", "v1.2/labels")
 """As v1.2 was given out by itself, and as it is today, together with v2.0."""
 
 
-def vistas(root: Path, split: str) -> LabelledSet:
-    """`{split}/images/*.jpg` with `{split}/labels/*.png` or `{split}/v1.2/labels/*.png`; training and validation."""
+def vistas_files(root: Path, split: str) -> Listing:
+    """Pictures and labels of v1.2."""
+    return folder_listing(root / split / "images", _first_there(root / split, LABEL_FOLDERS))
+
+
+def vistas_ids(root: Path) -> LabelIds:
+    """By the names in the configuration.
+
+    Raises:
+        SetupError: as `label_names`.
+    """
     names = label_names(_first_there(root, CONFIGS))
     class_of = {source: index for index, sources in enumerate(SOURCES.values()) for source in sources}
     table = label_table({index: class_of[name] for index, name in enumerate(names) if name in class_of})
-    files = folder_listing(root / split / "images", _first_there(root / split, LABEL_FOLDERS))
-    taxonomy = CITYSCAPES_19
-    return LabelledSet(
-        f"vistas/{split}", files, table, taxonomy.classes, taxonomy.palette, frozenset([*range(len(names)), IGNORE])
-    )
+    return LabelIds(table, frozenset([*range(len(names)), IGNORE]))
+
+
+VISTAS = DataSet(
+    "vistas",
+    "`config_v1.2.json`, `SPLIT/images/*.jpg`, `SPLIT/v1.2/labels/*.png`; or `config.json` and `SPLIT/labels/*.png`, "
+    "as it once was",
+    vistas_files,
+    vistas_ids,
+    CITYSCAPES_19,
+    ("training", "validation"),
+    ("{}/images", "{}/labels", "{}/v1.2"),
+    reported="validation",
+    trainable=True,
+)
 
 
 def _first_there(folder: Path, names: tuple[str, ...]) -> Path:

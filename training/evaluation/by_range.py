@@ -25,8 +25,10 @@ from densehybrid_ros.drives.files import read_camera, read_disparity
 from densehybrid_ros.drives.layout import DriveFrame, find_frames
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
-from densehybrid_ros.metrics.by_range import RangeTable, percent_text, range_of_disparity, table_dict, table_text
+from densehybrid_ros.metrics.by_range import RangeTable, range_of_disparity, row_percents, table_dict, table_text
 from densehybrid_ros.pictures import read_labels, read_rgb
+from densehybrid_ros.training.evaluation.pictures import scores_text
+from densehybrid_ros.training.evaluation.task import Report, Task
 
 NAMED_AT_MOST = 10
 """Frames that a warning names."""
@@ -43,6 +45,19 @@ class RangeEvaluation:
     """Names of judged frames that lack disparity or camera: they count in the overall row alone."""
     without_labels: list[str]
     """Names of frames that were not judged."""
+
+
+def examine_drives(task: Task) -> Report:
+    """
+    Raises:
+        SetupError: negatives are to be pasted, or as `evaluate_lostandfound`.
+    """
+    if task.negatives:
+        raise SetupError(f"--negatives needs a set with classes; {task.dataset.name} has none")
+    root = task.folder
+    result = evaluate_lostandfound(task.segmenter(), root, task.chosen_split, task.scores)
+    warn_of_gaps(result, task.by_range)
+    return Report(_figures(task, result), "\n".join(_lines(task, result)))
 
 
 def evaluate_lostandfound(
@@ -108,13 +123,13 @@ def _frame_named(frame: str, score: str) -> Iterator[None]:
         raise SetupError(f"frame {frame} cannot be judged by score {score}: {error}") from error
 
 
-def range_report(weights: str, split: str, by_range: bool, result: RangeEvaluation) -> dict[str, Any]:
-    """The figures in percent, as written to --json."""
-    kept = slice(None) if by_range else slice(1)
+def _figures(task: Task, result: RangeEvaluation) -> dict[str, Any]:
+    """In percent, as written to --json."""
+    kept = slice(None) if task.by_range else slice(1)
     return {
-        "protocol": "lostandfound",
-        "split": split,
-        "weights": weights,
+        "protocol": task.dataset.name,
+        "split": task.chosen_split,
+        "weights": task.weights_name,
         "frames": result.frames,
         "frames_without_range": result.without_range,
         "frames_without_labels": result.without_labels,
@@ -122,18 +137,11 @@ def range_report(weights: str, split: str, by_range: bool, result: RangeEvaluati
     }
 
 
-def range_text(weights: str, split: str, by_range: bool, result: RangeEvaluation) -> str:
-    """The figures as lines for a terminal."""
-    lines = [f"lostandfound {split}, weights {weights}: {result.frames} frames"]
-    if by_range:
-        lines += [f"\n{name}\n{table_text(table.rows())}" for name, table in result.tables.items()]
-        return "\n".join(lines)
-    lines.append(f"{'score':<18}{'AP %':>8}{'FPR95 %':>10}{'AUROC %':>10}")
-    for name, table in result.tables.items():
-        figures = table_dict(table.rows()[:1])
-        ap, fpr95, auroc = (percent_text(figures[key]) for key in ("ap", "fpr95", "auroc"))
-        lines.append(f"{name:<18}{ap:>8}{fpr95:>10}{auroc:>10}")
-    return "\n".join(lines)
+def _lines(task: Task, result: RangeEvaluation) -> list[str]:
+    lines = [f"{task.dataset.name} {task.chosen_split}, weights {task.weights_name}: {result.frames} frames"]
+    if task.by_range:
+        return lines + [f"\n{name}\n{table_text(table.rows())}" for name, table in result.tables.items()]
+    return lines + scores_text({name: row_percents(table.rows()[0]) for name, table in result.tables.items()})
 
 
 def warn_of_gaps(result: RangeEvaluation, by_range: bool) -> None:

@@ -11,8 +11,8 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import open_set_truth
 from densehybrid_ros.metrics.ranking import OperatingPoints
 from densehybrid_ros.models.checkpoint import Calibration, WeightsInfo
-from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
 
 RATES = np.concatenate([np.linspace(0.01, 0.9, 40), np.linspace(0.91, 0.999, 24)])
 """True-positive rates at which the curve is kept."""
@@ -44,6 +44,7 @@ class CalibrationSet:
     parts: list[CalibrationPart]
     classes: list[str]
     name: str = "calibration"
+    protocol: str = "pooled"
 
     def __post_init__(self) -> None:
         for part in self.parts:

@@ -18,8 +18,8 @@ from densehybrid_ros.training.batches.sample import sample_from_truth
 from densehybrid_ros.training.batches.segments import segment_cutout
 from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
 from densehybrid_ros.training.recipe.recipe import SetSource
 
 GROUND = ("road", "pavement", "sidewalk")
@@ -37,7 +37,7 @@ class PastedSet:
 
     def __post_init__(self) -> None:
         if self.source.classes == BINARY_CLASSES:
-            raise SetupError(f"{self.source.name} tells no classes; nothing can be pasted on its ground")
+            raise SetupError(f"{self.source.name} has no classes; nothing can be pasted on its ground")
 
     @property
     def name(self) -> str:
@@ -46,6 +46,10 @@ class PastedSet:
     @property
     def classes(self) -> list[str]:
         return self.source.classes
+
+    @property
+    def protocol(self) -> str:
+        return self.source.protocol
 
     def __len__(self) -> int:
         return len(self.source)

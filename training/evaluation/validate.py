@@ -1,4 +1,4 @@
-"""Evaluation of one network on labelled sets: every score's AP, AUROC, FPR95, and the closed-set mean IoU."""
+"""One network on a labelled set: every score's ranking of the anomalies, and the segmentation of the closed set."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import open_set_truth
-from densehybrid_ros.metrics.ranking import ConfusionMatrix, OperatingPoints, Ranking, ranking_of
+from densehybrid_ros.labels import INLIER, OUTLIER, binary_truth
+from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix, Segmentation, class_iou
 from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
+
+SCORE_PARTS = ("likelihood", "posterior")
+"""Of the hybrid score."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,11 @@ class Evaluation:
     """By score; empty where the set holds no anomalies."""
     points: dict[str, OperatingPoints]
     """By score, over all pixels together."""
-    mean_iou: float
-    """nan where the set tells no classes."""
+    segmentation: Segmentation
+    """nan where the set has no classes."""
     class_iou: dict[str, float]
     score_parts: dict[str, float]
-    """Mean of ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score."""
+    """Mean of −ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score."""
 
 
 def evaluate(
@@ -41,13 +46,12 @@ def evaluate(
     scores: Sequence[str] = tuple(SCORES),
     stride: int = 1,
     progress: bool = True,
-    per_image: bool = False,
+    pool: type[RankingPool] = RankingPool,
 ) -> Evaluation:
     """Runs the network over every `stride`-th picture at the size of its labels.
 
     Args:
-        per_image: rankings are those of each picture that holds anomalies and inliers, averaged over these pictures
-            (StreetHazards' protocol), instead of one ranking of all pixels.
+        pool: how the pixels of several pictures are ranked.
 
     Raises:
         SetupError: the set has classes, and others than the weights.
@@ -58,52 +62,42 @@ def evaluate(
             f"the weights know {len(segmenter.info.classes)} classes ({', '.join(segmenter.info.classes)}), but "
             f"{dataset.name} has {len(dataset.classes)}; give weights trained for its taxonomy"
         )
-    pools = {name: RankingPool(segmenter.classes) for name in scores}
-    rankings: dict[str, list[Ranking]] = {name: [] for name in scores}
+    pools = {name: pool() for name in scores}
     confusion = ConfusionMatrix(segmenter.classes)
     parts: dict[str, list[float]] = {}
     indices: Iterable[int] = range(0, len(dataset), stride)
     for index in tqdm(indices, desc=f"evaluate {dataset.name}", unit="picture", disable=not progress, leave=False):
         image, truth = dataset.read(index)
-        if binary:
-            truth = open_set_truth(truth, segmenter.classes)
+        anomalies = binary_truth(truth, len(dataset.classes))
         logits, dataset_logits = (upsample(part, truth.shape) for part in segmenter.logits(image))
-        confusion.add(logits.argmax(1)[0].byte().cpu().numpy(), truth)
-        for name, pool in pools.items():
-            score = score_named(name)(logits, dataset_logits)[0].cpu().numpy()
-            pool.add(score, truth)
-            if per_image:
-                rankings[name] += _ranking_of_image(score, truth, segmenter.classes)
-        for part in ("likelihood", "posterior"):
-            values = score_named(part)(logits, dataset_logits)[0].cpu().numpy()
-            for kind, mask in (("inlier", truth < segmenter.classes), ("anomaly", truth == segmenter.classes)):
-                if mask.any():
-                    parts.setdefault(f"{part}_{kind}", []).append(float(values[mask].mean()))
-    points = _points(pools)
+        if not binary:
+            confusion.add(logits.argmax(1)[0].byte().cpu().numpy(), truth)
+        for name, each in pools.items():
+            each.add(_score(name, logits, dataset_logits), anomalies)
+        for name, value in _part_means(logits, dataset_logits, anomalies).items():
+            parts.setdefault(name, []).append(value)
+    judged = {name: each for name, each in pools.items() if each.has_both_kinds()}
     return Evaluation(
-        rankings={name: mean_ranking(rankings[name]) if per_image else ranking_of(points[name]) for name in points},
-        points=points,
-        mean_iou=float("nan") if binary else confusion.mean_iou(),
-        class_iou={} if binary else dict(zip(segmenter.info.classes, confusion.iou().tolist(), strict=True)),
+        rankings={name: each.result() for name, each in judged.items()},
+        points={name: each.points() for name, each in judged.items()},
+        segmentation=Segmentation.of(confusion),
+        class_iou={} if binary else dict(zip(segmenter.info.classes, class_iou(confusion).tolist(), strict=True)),
         score_parts={name: float(np.mean(values)) for name, values in parts.items()},
     )
 
 
-def mean_ranking(rankings: Sequence[Ranking]) -> Ranking:
-    """The mean of each figure; nan for none."""
-    ap, auroc, fpr95 = (
-        np.mean([(each.ap, each.auroc, each.fpr95) for each in rankings], 0) if rankings else [np.nan] * 3
-    )
-    return Ranking(float(ap), float(auroc), float(fpr95))
+def _score(name: str, logits: Tensor, dataset_logits: Tensor) -> NDArray[np.float32]:
+    """(H, W)."""
+    return score_named(name)(logits, dataset_logits)[0].cpu().numpy()
 
 
-def _ranking_of_image(score: NDArray[np.float32], truth: NDArray[np.uint8], classes: int) -> list[Ranking]:
-    """One, or none where the picture lacks one kind of pixels."""
-    pool = RankingPool(classes)
-    pool.add(score, truth)
-    return [pool.result()] if pool.has_both_kinds() else []
-
-
-def _points(pools: dict[str, RankingPool]) -> dict[str, OperatingPoints]:
-    """Operating points of each pool that holds both kinds of pixels."""
-    return {name: pool.points() for name, pool in pools.items() if pool.has_both_kinds()}
+def _part_means(logits: Tensor, dataset_logits: Tensor, anomalies: NDArray[np.uint8]) -> dict[str, float]:
+    """Part of the score and kind of pixel, as in "posterior_anomaly" → its mean in one picture that has the kind."""
+    means: dict[str, float] = {}
+    for part in SCORE_PARTS:
+        values = _score(part, logits, dataset_logits)
+        for kind, id_ in (("inlier", INLIER), ("anomaly", OUTLIER)):
+            chosen = values[anomalies == id_]
+            if chosen.size:
+                means[f"{part}_{kind}"] = float(chosen.mean())
+    return means

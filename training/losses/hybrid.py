@@ -9,25 +9,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
+from densehybrid_ros.options import setting
 
 
 @dataclass(frozen=True)
 class HybridLossWeights:
     """How the three terms are weighted, and whether L_x is bounded."""
 
-    dataset: float = 0.3
-    """β_d, weight of the dataset posterior's NLL."""
-    likelihood: float = 0.03
-    """β_x, weight of the likelihood term."""
-    bounded: bool = False
-    """False: mean LSE over negatives (eq. 14), unbounded below. True: logistic in LSE, see `likelihood_loss`."""
-    outlier: float = 1.0
-    """Weight of pasted pixels against inlier pixels in L_d."""
-    by_set: bool = False
-    """L_d is one mean over inliers and negatives, as in the authors' released code; True: the sum of a mean over each.
-    With dataset 1 and outlier = likelihood = β that is the paper's eq. 17."""
-    as_released: bool = False
-    """Void counted as inlier in L_d, and nan where a batch holds no negative, as in the authors' released code."""
+    dataset: float = setting(0.3, "β_d, weight of the dataset posterior's NLL", low=0)
+    likelihood: float = setting(0.03, "β_x, weight of the likelihood term", low=0)
+    bounded: bool = setting(False, "logistic in LSE, instead of its mean over negatives")
+    outlier: float = setting(1.0, "weight of pasted pixels against inlier pixels in L_d", low=0)
+    by_set: bool = setting(False, "L_d is a mean over each set, instead of one over both")
+    """With dataset 1 and outlier = likelihood = β that is the paper's eq. 17; one mean is what was released."""
+    as_released: bool = setting(False, "void counts as inlier in L_d; nan without negatives")
 
 
 @dataclass(frozen=True)

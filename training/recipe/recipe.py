@@ -2,140 +2,105 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from densehybrid_ros.options import REQUIRED, setting
 from densehybrid_ros.training.losses.hybrid import HybridLossWeights
 
 FREE = ("start", "accumulate", "inference_width", "log_every", "checkpoint_every", "training_data", "licence")
 VALIDATION_KEYS = ("validation", "validation_stride", "validate_every")
 """Keys of a recipe that may change while a run is continued."""
+STYLES = ("natural", "released")
+TINY, BELOW_1 = 1e-12, 0.999999
 
 
 @dataclass(frozen=True)
 class SetSource:
     """One labelled set in the mix."""
 
-    name: str
-    root: str
-    split: str = "train"
-    weight: float = 1.0
-    """Share of the crops drawn from this set, against the other sets' weights."""
-    negatives: str = ""
-    """In validation: folder of negatives (ADE20K layout), pasted into every picture as its anomalies; "" = none."""
-    negatives_split: str = "validation"
+    name: str = setting(REQUIRED, "the data set")
+    root: str = setting(REQUIRED, "its folder, looked up below --data")
+    split: str = setting("train", "its split")
+    weight: float = setting(1.0, "share of the crops, against the other sets' weights", low=TINY)
+    negatives: str = setting("", "in validation: folder of negatives (ADE20K layout) to paste into it")
+    negatives_split: str = setting("validation", "their split")
 
 
 @dataclass(frozen=True)
 class Pasting:
     """What is pasted into each crop, and how."""
 
-    root: str = ""
-    """Folder of negatives in the ADE20K layout; "" = none."""
-    split: str = "training"
-    style: str = "natural"
-    """natural, or released: hard edges, one patch per crop."""
-    patch: int = 192
-    """px; side of the released style's patches (384 with LDN)."""
-    negative_probability: float = 0.85
-    """A crop holds negatives at all."""
-    made_share: float = 0.3
-    """Of the negatives, made outlines and patterns."""
-    max_negatives: int = 3
-    inlier_probability: float = 0.5
-    """A crop holds inlier segments of other frames, pasted the same way."""
-    max_inliers: int = 2
+    root: str = setting("", 'folder of negatives in the ADE20K layout; "" = none')
+    split: str = setting("training", "their split")
+    style: str = setting("natural", "natural, or released: hard edges, one patch per crop")
+    patch: int = setting(192, "px; side of the released style's patches (384 with LDN)", low=32)
+    negative_probability: float = setting(0.85, "of a crop to hold negatives", low=0, high=1)
+    made_share: float = setting(0.3, "of the negatives, synthetic shapes and patterns", low=0, high=1)
+    max_negatives: int = setting(3, "in one crop", low=1)
+    inlier_probability: float = setting(0.5, "of a crop to hold segments of other frames", low=0, high=1)
+    max_inliers: int = setting(2, "in one crop", low=1)
 
 
 @dataclass(frozen=True)
 class FlowTraining:
     """Synthetic negatives: samples of a flow that is trained along with the segmenter."""
 
-    weights: str = ""
-    """A .safetensors of `densehybrid pretrain-flow`; "" = no synthetic negatives."""
-    probability: float = 1.0
-    """Of a picture to get a sample."""
-    sides: list[int] = field(default_factory=lambda: [16, 216])
-    """px; smallest and largest side, one per batch, in steps of 8."""
-    style: str = "natural"
-    """natural: soft-edged blobs; released: whole squares, hard-edged."""
-    boundary: float = 0.03
-    """λ, weight of L_jsd against bits per dimension."""
-    learning_rate: float = 1e-5
-    decay: float = 0.99
-    """Of the learning rate, per epoch."""
-    every: int = 1
-    """The flow takes a step in every n-th step of the segmenter; its samples are in all of them."""
+    weights: str = setting("", 'a file of `densehybrid pretrain-flow`; "" = no synthetic negatives')
+    probability: float = setting(1.0, "of a picture to get a sample", low=0, high=1)
+    sides: list[int] = setting(REQUIRED, "px; smallest and largest side", low=8, factory=lambda: [16, 216])
+    style: str = setting("natural", "soft-edged blobs, or hard-edged squares", choices=STYLES)
+    boundary: float = setting(0.03, "λ, weight of L_jsd against bits per dimension", low=0)
+    learning_rate: float = setting(1e-5, "of the flow", low=0)
+    decay: float = setting(0.99, "of that learning rate, per epoch", low=0)
+    every: int = setting(1, "the flow takes a step in every n-th one", low=1)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """See training/recipes for examples."""
 
-    architecture: str
-    train: list[SetSource]
-    steps: int = 0
-    """Optimiser steps; 0 = as many as `epochs` take."""
-    epochs: float = 0.0
-    """Passes over as many pictures as the train sets hold; used where `steps` is 0."""
-    validation: list[SetSource] = field(default_factory=list)
-    """The first gives mIoU; every set with anomalies gives AP and FPR95."""
-    pasting: Pasting = field(default_factory=Pasting)
-    flow: FlowTraining = field(default_factory=FlowTraining)
-    loss: HybridLossWeights = field(default_factory=HybridLossWeights)
-    open_set: bool = True
-    """False: closed-set training, the cross-entropy alone."""
-    start: str = ""
-    """Weights to start from: a .safetensors of ours, "imagenet" (trunk only), or "" = fresh."""
-    batch: int = 8
-    """Crops per optimiser step, over all processes."""
-    accumulate: int = 1
-    """Parts, one after the other, in which a process takes its share of the batch: for less memory."""
-    crop: list[int] = field(default_factory=lambda: [256, 320])
-    """Height and width, px."""
-    scale: list[float] = field(default_factory=lambda: [0.75, 2.5])
-    jitter: str = "natural"
-    """natural: log-uniform scales, a slight stretch, any pixel may be the centre; released: uniform scale and place."""
-    reference_height: int = 360
-    """px; scales are relative to pictures of this height, so that sets of other sizes mix; 0 = to their own size."""
-    rare_classes: list[str] = field(default_factory=list)
-    """Half of the crops are centred on one of these."""
-    ground_classes: list[str] = field(default_factory=list)
-    """Classes on which pasted things stand."""
-    class_balance: float = 0.0
-    """Exponent e: classes weigh frequency^−e in the cross-entropy, mean 1."""
-    photometric: float = 1.0
-    """Strength of the photometric change."""
-    learning_rate: float = 1e-3
-    learning_rate_min: float = 1e-6
-    trunk_factor: float = 0.25
-    """Learning rate of the pre-trained trunk relative to the rest."""
-    freeze_early: bool = False
-    """Stem and first stages stay as they started, batch-norm statistics included."""
-    freeze_batch_norm: bool = False
-    """Batch-norm statistics stay as they started, in the whole network."""
-    loss_stride: int = 1
-    """The loss looks at every n-th pixel in both directions, at a random offset, after upsampling."""
-    warm_up: int = 50
-    optimizer: str = "adamw"
-    """adamw, or adam (weight decay as a part of the gradient)."""
-    weight_decay: float = 1e-4
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
-    epsilon: float = 1e-7
-    average: float = 0.0
-    """Decay of the exponential moving average of the weights; 0 = none. The average is what is validated and kept."""
-    precision: str = "fp32"
-    """fp32, or bf16 or fp16 autocast; fp16 with scaled losses, on GPUs."""
-    log_every: int = 20
-    validate_every: int = 500
-    checkpoint_every: int = 250
-    validation_stride: int = 1
-    """Periodic validation looks at every n-th picture."""
-    inference_width: int = 0
-    """Width in px at which validation runs and which the weights then recommend; 0 = native."""
-    seed: int = 1
-    training_data: str = ""
-    licence: str = ""
+    architecture: str = setting(REQUIRED, "the network")
+    train: list[SetSource] = setting(REQUIRED, "labelled sets")
+    steps: int = setting(0, "optimiser steps; 0 = as many as `epochs` take", low=0)
+    epochs: float = setting(0.0, "passes over as many pictures as the train sets hold", low=0)
+    validation: list[SetSource] = setting(REQUIRED, "sets; the first with a figure chooses the best", factory=list)
+    pasting: Pasting = setting(REQUIRED, "negatives of files", factory=Pasting)
+    flow: FlowTraining = setting(REQUIRED, "synthetic negatives", factory=FlowTraining)
+    loss: HybridLossWeights = setting(REQUIRED, "the loss", factory=HybridLossWeights)
+    open_set: bool = setting(True, "false: closed-set training, the cross-entropy alone")
+    start: str = setting("", 'weights: a .safetensors, imagenet (trunk only), or "" = fresh')
+    batch: int = setting(8, "crops per optimiser step, over all processes; batch norm needs 2", low=2)
+    accumulate: int = setting(1, "parts in which a process takes its share of the batch", low=1)
+    crop: list[int] = setting(REQUIRED, "height and width, px", low=64, factory=lambda: [256, 320])
+    scale: list[float] = setting(REQUIRED, "smallest and largest", low=TINY, factory=lambda: [0.75, 2.5])
+    jitter: str = setting("natural", "log-uniform scales at any place, or uniform ones", choices=STYLES)
+    reference_height: int = setting(360, "px; scales relate to pictures of it; 0 = to their own", low=0)
+    rare_classes: list[str] = setting(REQUIRED, "half of the crops are centred on one of them", factory=list)
+    ground_classes: list[str] = setting(REQUIRED, "classes on which pasted things stand", factory=list)
+    class_balance: float = setting(0.0, "e: classes weigh frequency^−e, mean 1, in the cross-entropy")
+    photometric: float = setting(1.0, "strength of the photometric change", low=0)
+    learning_rate: float = setting(1e-3, "at the start, after the warm-up", low=TINY)
+    learning_rate_min: float = setting(1e-6, "at the end of the cosine", low=0)
+    trunk_factor: float = setting(0.25, "learning rate of the pre-trained trunk relative to the rest", low=0)
+    freeze_early: bool = setting(False, "stem and first stages stay as they started, statistics included")
+    freeze_batch_norm: bool = setting(False, "batch-norm statistics stay as they started")
+    loss_stride: int = setting(1, "the loss looks at every n-th pixel both ways, at a random offset", low=1)
+    warm_up: int = setting(50, "steps")
+    optimizer: str = setting("adamw", "weight decay by itself, or in the gradient", choices=("adamw", "adam"))
+    weight_decay: float = setting(1e-4, "of the weights", low=0)
+    betas: list[float] = setting(REQUIRED, "of Adam", low=0, high=BELOW_1, factory=lambda: [0.9, 0.999])
+    epsilon: float = setting(1e-7, "of Adam", low=TINY)
+    average: float = setting(0.0, "decay of the average of the weights, which is kept; 0 = none", low=0, high=BELOW_1)
+    precision: str = setting("fp32", "autocast; fp16 on GPUs", choices=("fp32", "bf16", "fp16"))
+    log_every: int = setting(20, "steps", low=1)
+    validate_every: int = setting(500, "steps", low=1)
+    checkpoint_every: int = setting(250, "steps", low=1)
+    validation_stride: int = setting(1, "validation looks at every n-th picture", low=1)
+    inference_width: int = setting(0, "px; validation's, which the weights recommend; 0 = native", low=0)
+    seed: int = setting(1, "of all that is random", low=0)
+    training_data: str = setting("", "for the record in the weights")
+    licence: str = setting("", "for the record in the weights")
 
 
 def lasting_part(recipe: Recipe) -> dict[str, Any]:

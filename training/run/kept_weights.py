@@ -15,8 +15,8 @@ from torch import nn
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
-from densehybrid_ros.training.datasets import PER_IMAGE
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
+from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
 from densehybrid_ros.training.evaluation.validate import Evaluation, evaluate
 from densehybrid_ros.training.recipe.recipe import Recipe
 
@@ -59,10 +59,10 @@ def validate_and_keep(
     record: dict[str, Any] = {}
     deciding: float | None = None
     for dataset in validation:
-        per_image = dataset.name.startswith(PER_IMAGE)
-        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, per_image=per_image)
+        pool = PROTOCOLS[dataset.protocol].pool
+        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, pool=pool)
         record[dataset.name] = figures_of(result)
-        figure = result.rankings["hybrid"].ap if result.rankings else result.mean_iou
+        figure = result.rankings["hybrid"].ap if result.rankings else result.segmentation.miou
         if deciding is None and not math.isnan(figure):  # a binary set without anomalies has neither
             deciding = figure
     save_weights(out / "weights.safetensors", model, info, half=False)
@@ -80,9 +80,9 @@ def forget_best(out: Path) -> None:
 
 def figures_of(result: Evaluation) -> dict[str, Any]:
     """A compact record in percent: {"miou" where there are classes, score: [ap, fpr95], parts}."""
-    record: dict[str, Any] = {}
-    if not math.isnan(result.mean_iou):
-        record["miou"] = round(100 * result.mean_iou, 2)
+    record: dict[str, Any] = {
+        name: value for name, value in result.segmentation.percents().items() if value is not None
+    }
     for name, ranking in result.rankings.items():
         record[name] = [round(100 * ranking.ap, 2), round(100 * ranking.fpr95, 2)]
     record["parts"] = {name: round(value, 2) for name, value in result.score_parts.items()}

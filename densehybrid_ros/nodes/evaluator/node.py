@@ -27,7 +27,8 @@ from stereo_msgs.msg import DisparityImage
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import write_whole
-from densehybrid_ros.metrics.by_range import RangeTable, percent_text, table_dict, table_text
+from densehybrid_ros.metrics.by_range import RangeTable, table_dict, table_text
+from densehybrid_ros.metrics.table import percent_text
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.stamps import CLOCK_JUMP, nanoseconds

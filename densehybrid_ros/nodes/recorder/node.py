@@ -22,9 +22,12 @@ from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert.images import array_from_image, rgb_from_image
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.metrics.ranking import ConfusionMatrix
+from densehybrid_ros.files import write_whole
+from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.nodes.common.running import run_node
+from densehybrid_ros.pictures import write_picture
 from densehybrid_ros.playback.summary import summarise
 
 Stamp = tuple[int, int]
@@ -62,7 +65,7 @@ class RecorderNode(Node):
         self._latencies: list[float] = []
         self._frames_in = 0
         self._threshold: float | None = None
-        self._ranking, self._confusion = RankingPool(int(classes)), ConfusionMatrix(int(classes))
+        self._ranking, self._confusion = RankingPool(), ConfusionMatrix(int(classes))
         self._video: cv2.VideoWriter | None = None
         self._written = 0
         try:
@@ -107,15 +110,15 @@ class RecorderNode(Node):
         truth_message = frame.parts.get("truth")
         if truth_message is not None:
             truth = array_from_image(truth_message).view(np.uint8)
-            self._ranking.add(array_from_image(frame.parts["anomaly"]).view(np.float32), truth)
+            score = array_from_image(frame.parts["anomaly"]).view(np.float32)
+            self._ranking.add(score, binary_truth(truth, self._confusion.classes))
             self._confusion.add(array_from_image(frame.parts["semantic"]).view(np.uint8), truth)
         self._write(drawn)
 
     def _write(self, drawn: NDArray[np.uint8]) -> None:
         picture = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
         path = self._out / "overlays" / f"{self._written:04d}.jpg"
-        if not cv2.imwrite(str(path), picture):
-            raise SetupError(f"{path} cannot be written; is the disk full?")
+        write_picture(path, picture, quality=95)
         height, width = picture.shape[:2]
         size = (VIDEO_WIDTH, round(height * VIDEO_WIDTH / width / 2) * 2)
         if self._video is None:
@@ -137,7 +140,7 @@ class RecorderNode(Node):
         if self._video is not None:
             self._video.release()
         summary = summarise(self._frames_in, self._latencies, self._threshold, self._ranking, self._confusion)
-        (self._out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        write_whole(self._out / "summary.json", json.dumps(summary, indent=2) + "\n")
 
 
 def _stamp(message: Image) -> Stamp:

@@ -12,9 +12,8 @@ import pytest
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.commands import check_data
-from densehybrid_ros.training.commands.check_data import NEGATIVES
-from densehybrid_ros.training.datasets import DATASETS
-from densehybrid_ros.training.datasets.splits import SPLITS, splits_below
+from densehybrid_ros.training.datasets import CHECKABLE
+from densehybrid_ros.training.datasets.dataset import DataSet
 
 WIDTH, HEIGHT = 64, 48
 
@@ -123,13 +122,14 @@ def test_roots_without_the_set_are_refused(tmp_path: Path) -> None:
         check_data.main(["vistas", str(tmp_path)])
 
 
-@pytest.mark.parametrize("name", SPLITS)
-def test_a_split_is_there_where_any_of_its_folders_is(tmp_path: Path, name: str) -> None:
-    for split in SPLITS[name].names:
-        for number, folder in enumerate(SPLITS[name].folders):
+@pytest.mark.parametrize("dataset", [each for each in CHECKABLE.values() if each.splits], ids=lambda each: each.name)
+def test_a_split_is_there_where_any_of_its_folders_is(tmp_path: Path, dataset: DataSet) -> None:
+    assert dataset.folders
+    for split in dataset.splits:
+        for number, folder in enumerate(dataset.folders):
             root = tmp_path / f"{split}_{number}"
             (root / folder.format(split)).mkdir(parents=True)
-            assert splits_below(name, root) == [split]
+            assert dataset.splits_below(root) == [split]
 
 
 def test_towns_of_the_streethazards_test_are_checked_one_by_one(tmp_path: Path, check: Callable[..., Any]) -> None:
@@ -142,7 +142,7 @@ def test_towns_of_the_streethazards_test_are_checked_one_by_one(tmp_path: Path, 
     assert lines[-1] == "streethazards: no problems in 3 splits"
 
 
-@pytest.mark.parametrize("name", [*DATASETS, NEGATIVES])
+@pytest.mark.parametrize("name", CHECKABLE)
 def test_a_sound_set_has_no_problems(
     tmp_path: Path, make: Callable[..., Any], check: Callable[..., Any], name: str
 ) -> None:

@@ -14,14 +14,14 @@ from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import score_named
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.metrics.ranking import Ranking
+from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import read_info, save_weights
 from densehybrid_ros.training.commands import evaluate
-from densehybrid_ros.training.datasets import DATASETS, EVALUATION_SPLITS, labelled_set
+from densehybrid_ros.training.datasets import DATASETS, labelled_set
 from densehybrid_ros.training.datasets.taxonomies import taxonomy_named
-from densehybrid_ros.training.evaluation.validate import mean_ranking
+from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
 
 HEIGHT, WIDTH = 64, 96
 
@@ -65,13 +65,13 @@ def test_streethazards_is_ranked_picture_by_picture(streethazards: Path, weights
         labelled_set("streethazards", streethazards, "test"),
     )
     assert len(dataset) == 3
-    together, single = RankingPool(12), []
+    together, single = RankingPool(), []
     for index in range(3):
         image, truth = dataset.read(index)
         score = score_named("hybrid")(*(upsample(part, truth.shape) for part in segmenter.logits(image)))[0].numpy()
-        own = RankingPool(12)
-        own.add(score, truth)
-        together.add(score, truth)
+        own = RankingPool()
+        own.add(score, binary_truth(truth, 12))
+        together.add(score, binary_truth(truth, 12))
         single += [own.result()] if own.has_both_kinds() else []
     assert len(single) == 2
     expected = 100 * (single[0].ap + single[1].ap) / 2
@@ -86,13 +86,6 @@ def test_the_report_holds_what_was_agreed(streethazards: Path, weights: Path, tm
     assert {"hybrid", "msp", "likelihood", "posterior", "max_logit"} <= report["scores"].keys()
     assert report["scores"]["hybrid"].keys() == {"ap", "fpr95", "auroc"}
     assert 0 <= report["miou"] <= 100
-
-
-def test_the_mean_of_rankings() -> None:
-    assert mean_ranking([Ranking(0.2, 0.4, 0.6), Ranking(0.4, 0.6, 1.0)]) == Ranking(
-        pytest.approx(0.3), pytest.approx(0.5), pytest.approx(0.8)
-    )
-    assert np.isnan(mean_ranking([]).ap)
 
 
 def test_sets_with_binary_truth_take_any_weights(
@@ -112,9 +105,10 @@ def test_sets_with_binary_truth_take_any_weights(
     assert "mIoU" not in capsys.readouterr().out
 
 
-def test_every_set_has_a_split_to_report_on_or_none(tmp_path: Path) -> None:
-    assert EVALUATION_SPLITS.keys() <= DATASETS.keys()
-    for name in DATASETS:
+def test_every_set_has_a_protocol_and_a_split_to_report_on_or_none(tmp_path: Path) -> None:
+    for name, dataset in DATASETS.items():
+        assert dataset.protocol in PROTOCOLS
+        assert bool(dataset.reported) == bool(dataset.splits)
         with pytest.raises(SetupError, match=r"does not exist|holds no|has no|is not|labelled"):
             run(tmp_path, name, "--root", str(tmp_path / "nowhere"))
 

@@ -94,7 +94,7 @@ def test_sets_that_do_not_fit_are_refused(data: Path) -> None:
         match=r"camvid/val with pasted negatives has other classes \(sky, building.*than the weights \(road, side",
     ):
         CalibrationSet(parts(data), taxonomy_named("cityscapes").classes)
-    with pytest.raises(SetupError, match="fishyscapes-static tells no classes"):
+    with pytest.raises(SetupError, match="fishyscapes-static has no classes"):
         PastedSet(parts(data)[1].source, NegativeSet(data / "negatives", "validation"))
 
 

@@ -15,7 +15,7 @@ from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training.commands import import_weights
 from densehybrid_ros.training.commands.import_weights import read_state_dict
-from densehybrid_ros.training.datasets.camvid import CLASSES
+from densehybrid_ros.training.datasets.taxonomies import CAMVID_11
 from densehybrid_ros.training.recipe.recipe import Recipe
 from densehybrid_ros.training.run.start import started_model
 
@@ -71,7 +71,7 @@ def test_its_own_checkpoint_becomes_a_start_for_recipes(installed: None, tmp_pat
     with pytest.raises(SetupError, match="--dataset-head fresh"):
         import_weights.main(command)
     import_weights.main([*command, "--dataset-head", "fresh"])
-    model = started_model(Recipe("four_layers", [], start=str(out)), CLASSES)
+    model = started_model(Recipe("four_layers", [], start=str(out)), CAMVID_11.classes)
     assert all(torch.equal(value, model.state_dict()[f"segmenter.{name}"]) for name, value in trained.items())
     scene = Segmenter.load(str(out), "cpu")(np.full((32, 48, 3), 99, np.uint8))
     assert scene.score.shape == (32, 48)

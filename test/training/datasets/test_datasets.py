@@ -12,16 +12,15 @@ import pytest
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.batches.batches import Batches
-from densehybrid_ros.training.commands.check_data import NEGATIVES
-from densehybrid_ros.training.datasets import DATASETS, labelled_set
-from densehybrid_ros.training.datasets.anomalies import BINARY_CLASSES
+from densehybrid_ros.training.datasets import CHECKABLE, DATASETS, labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
 from densehybrid_ros.training.evaluation.validate import evaluate
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
 
 def test_every_set_has_a_miniature(miniatures: dict[str, Any]) -> None:
-    assert {*DATASETS, NEGATIVES} == set(miniatures)
+    assert set(CHECKABLE) == set(miniatures)
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -153,7 +152,7 @@ def test_a_binary_set_ranks_with_any_weights_and_tells_no_iou(
     assert dataset.classes == BINARY_CLASSES
     result = evaluate(Segmenter.load(random_weights, device="cpu"), dataset, ["hybrid"], progress=False)
     assert 0 < result.rankings["hybrid"].ap <= 1
-    assert np.isnan(result.mean_iou)
+    assert np.isnan(result.segmentation.miou)
     assert result.class_iou == {}
 
 

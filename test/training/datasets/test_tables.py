@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from densehybrid_ros.training.datasets import DATASETS, EVALUATION_SPLITS, labelled_set
+from densehybrid_ros.training.datasets import CHECKABLE, DATASETS, labelled_set
 
 CITYSCAPES_19 = {
     7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12, 26: 13, 27: 14, 28: 15,
@@ -63,5 +63,22 @@ def test_the_19_classes_stand_in_their_order(tmp_path: Path, name: str, make: Ca
     assert labelled_set(name, tmp_path, make(tmp_path, name).split).classes == CITYSCAPES_CLASSES
 
 
-def test_splits_to_report_on_are_those_of_the_protocols() -> None:
-    assert EVALUATION_SPLITS == SPLITS_TO_REPORT_ON
+def test_splits_to_report_on_and_protocols_are_those_of_the_benchmarks() -> None:
+    assert {name: each.reported for name, each in DATASETS.items() if each.reported} == SPLITS_TO_REPORT_ON
+    protocols = {name: each.protocol for name, each in DATASETS.items() if each.protocol != "pooled"}
+    assert protocols == {"streethazards": "per-picture", "lostandfound": "by-range"}
+
+
+def test_what_results_are_reported_on_alone_is_not_trained_on() -> None:
+    trainable = {name for name, each in CHECKABLE.items() if each.trainable}
+    assert trainable == {"camvid", "roadworld", "cityscapes", "vistas", "wilddash2", "streethazards"}
+
+
+def test_the_documentation_has_every_set_with_its_layout_splits_and_classes() -> None:
+    rows = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text().splitlines()
+    table = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows if row.startswith("| `")]
+    assert [row[0].split("`")[1] for row in table] == [*CHECKABLE]
+    for (_, layout, splits, taxonomy), dataset in zip(table, CHECKABLE.values(), strict=True):
+        assert layout == dataset.layout
+        assert all(split in splits for split in dataset.splits or ("none",))
+        assert taxonomy.startswith(dataset.taxonomy.title)

@@ -73,9 +73,9 @@ def test_every_row_equals_the_exact_metrics_over_the_files(drives: Path) -> None
         for low, high in [(None, None), *((float(edge), edge + 5.0) for edge in range(5, 50, 5))]:
             inside = np.ones(truth.shape, bool) if low is None else (metres >= low) & (metres < high)
             kept = np.where(inside, truth, np.uint8(255))
-            pools.setdefault((low, high), RankingPool(1)).add(score, kept)
+            pools.setdefault((low, high), RankingPool()).add(score, kept)
             cells = cells_of(score.ravel()).astype(np.float32).reshape(score.shape)  # below 2²⁴, so exact
-            in_cells.setdefault((low, high), RankingPool(1)).add(cells, kept)
+            in_cells.setdefault((low, high), RankingPool()).add(cells, kept)
             pixels[low, high] += int((kept < 255).sum())
     rows = result.tables["hybrid"].rows()
     assert sum(row.ranking is not None for row in rows) >= 4

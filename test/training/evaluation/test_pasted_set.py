@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.training.datasets.camvid import CLASSES
+from densehybrid_ros.training.datasets.taxonomies import CAMVID_11
 from densehybrid_ros.training.evaluation.pasted_set import validation_sets
 from densehybrid_ros.training.recipe.recipe import SetSource
 
@@ -17,6 +17,6 @@ from densehybrid_ros.training.recipe.recipe import SetSource
 def test_validation_sets_of_other_classes_are_refused(tmp_path: Path, make: Callable[..., Any]) -> None:
     split = make(tmp_path, "camvid").split
     entry = SetSource("camvid", str(tmp_path), split)
-    assert validation_sets([entry], CLASSES)[0].name == f"camvid/{split}"
+    assert validation_sets([entry], CAMVID_11.classes)[0].name == f"camvid/{split}"
     with pytest.raises(SetupError, match=f"camvid/{split} has other classes"):
-        validation_sets([entry], CLASSES[:-1])
+        validation_sets([entry], CAMVID_11.classes[:-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.training.evaluation.per_picture import PicturePool
 from densehybrid_ros.training.evaluation.validate import evaluate
 
 CLASSES = ["road", "car"]
@@ -37,6 +38,7 @@ class Stripes:
 
     truth: list[int]
     name: str = "stripes"
+    protocol: str = "pooled"
     classes: list[str] = field(default_factory=lambda: CLASSES)
 
     def __len__(self) -> int:
@@ -49,8 +51,6 @@ class Stripes:
 
 @pytest.fixture
 def segmenter_of(random_weights: Path) -> Any:
-    from dataclasses import replace
-
     info = replace(load_weights(random_weights)[1], classes=CLASSES, palette=[[0, 0, 0]] * 2, calibration={})
 
     def make(logits: list[list[float]], dataset_logits: list[list[float]]) -> Segmenter:
@@ -59,9 +59,9 @@ def segmenter_of(random_weights: Path) -> Any:
     return make
 
 
-LOGITS = [[3.0, 1.0], [2.0, 0.0], [-1.0, 4.0], [0.0, 5.0], [-6.0, -7.0], [9.0, -9.0], [-8.0, 8.0]]
+LOGITS = [[1.0, -3.0], [2.0, 0.0], [-1.0, 4.0], [0.0, 5.0], [-6.0, -7.0], [9.0, -9.0], [-8.0, 8.0]]
 DATASET = [[2.0, 0.0], [2.0, 0.0], [3.0, 0.0], [1.0, 0.0], [0.0, 4.0], [0.0, 0.0], [0.0, 0.0]]
-TRUTH = [0, 1, 1, 0, UNKNOWN, VOID, VOID]
+TRUTH = [0, 1, 1, 1, UNKNOWN, VOID, VOID]
 
 
 def test_the_parts_of_the_score_bear_their_own_names(segmenter_of: Any) -> None:
@@ -81,10 +81,10 @@ def test_the_parts_of_the_score_bear_their_own_names(segmenter_of: Any) -> None:
 
 
 def test_the_mean_iou_is_that_of_the_greatest_logit_without_void_and_unknown(segmenter_of: Any) -> None:
-    """Predicted 0, 0, 1, 1 for truth 0, 1, 1, 0: each class is hit once of three. Void is predicted 0 and 1 as well."""
+    """Predicted 0, 0, 1, 1 for truth 0, 1, 1, 1. The greatest in magnitude and the least would be others."""
     found = evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH), ["hybrid"], progress=False)
-    assert found.class_iou == pytest.approx({"road": 1 / 3, "car": 1 / 3})
-    assert found.mean_iou == pytest.approx(1 / 3)
+    assert found.class_iou == pytest.approx({"road": 1 / 2, "car": 2 / 3})
+    assert found.segmentation.miou == pytest.approx(7 / 12)
 
 
 def test_void_is_not_ranked_and_unknown_is_what_is_to_be_found(segmenter_of: Any) -> None:
@@ -98,10 +98,26 @@ def test_binary_truth_ranks_its_anomalies_and_has_no_iou(segmenter_of: Any) -> N
     binary = Stripes([0, 0, 0, 0, 1, VOID, VOID], classes=["inlier"])
     found = evaluate(segmenter_of(LOGITS, DATASET), binary, ["hybrid"], progress=False)
     assert found.rankings["hybrid"].ap == 1.0
-    assert np.isnan(found.mean_iou)
+    assert np.isnan(found.segmentation.miou)
     assert found.class_iou == {}
 
 
 def test_other_classes_than_the_weights_are_refused(segmenter_of: Any) -> None:
     with pytest.raises(SetupError, match="its taxonomy"):
         evaluate(segmenter_of(LOGITS, DATASET), Stripes(TRUTH, classes=["road", "dog"]), ["hybrid"], progress=False)
+
+
+def test_a_set_of_void_alone_has_no_figure(segmenter_of: Any) -> None:
+    found = evaluate(segmenter_of(LOGITS, DATASET), Stripes([VOID] * 7), ["hybrid"], progress=False)
+    assert np.isnan(found.segmentation.miou)
+    assert (found.rankings, found.points, found.score_parts) == ({}, {}, {})
+
+
+def test_pictures_are_ranked_one_by_one_where_the_protocol_says_so() -> None:
+    pool = PicturePool()
+    scores = [np.array([[1, 2]], np.float32), np.array([[9, 8]], np.float32), np.array([[5, 5]], np.float32)]
+    truths = [np.array([[0, 1]], np.uint8), np.array([[0, 1]], np.uint8), np.array([[0, 0]], np.uint8)]
+    for score, truth in zip(scores, truths, strict=True):
+        pool.add(score, truth)
+    assert pool.result().ap == pytest.approx((1 + 0.5) / 2)
+    assert pool.points().false_positives[-1] == 4

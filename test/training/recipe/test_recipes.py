@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import yaml
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
+from densehybrid_ros.options import markdown_table
 from densehybrid_ros.training.commands import train
 from densehybrid_ros.training.recipe.reading import read_recipe
-from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps, set_learning_rate
 from densehybrid_ros.training.run.start import make_optimizer
 
@@ -103,25 +105,25 @@ def test_steps_of_epochs() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"learning_rate": -1.0}, "learning_rate is -1.0"),
-        ({"learning_rate": float("nan")}, "learning_rate is nan"),
-        ({"learning_rate": "fast"}, "learning_rate must be of type float, not 'fast'"),
+        ({"learning_rate": -1.0}, r"line 2: learning_rate must be at least 1e-12, not -1\.0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be at least 1e-12, not nan"),
+        ({"learning_rate": "fast"}, "line 2: learning_rate must be of type float, not 'fast'"),
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"betas": [0.9]}, "betas"),
         ({"betas": [0.9, 1.5]}, "betas"),
         ({"epsilon": 0}, "epsilon"),
-        ({"loss_stride": 0}, "loss_stride is 0"),
+        ({"loss_stride": 0}, "loss_stride must be at least 1, not 0"),
         ({"loss_stride": 100, "crop": [64, 64]}, "loss_stride is 100"),
-        ({"validation_stride": 0}, "validation_stride is 0"),
-        ({"average": 1.5}, "average is 1.5"),
-        ({"seed": -1}, "seed is -1"),
+        ({"validation_stride": 0}, "validation_stride must be at least 1, not 0"),
+        ({"average": 1.5}, "average must be from 0 to 0.999999, not 1.5"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
         ({"photometric": -1}, "photometric"),
         ({"inference_width": -5}, "inference_width"),
-        ({"jitter": "wild"}, "jitter is no natural or released: 'wild'"),
+        ({"jitter": "wild"}, "jitter 'wild' is unknown; choose natural or released"),
         ({"pasting": {"max_negatives": 0}}, "max_"),
-        ({"pasting": {"made_share": 2}}, "share is not within 0 to 1"),
+        ({"pasting": {"made_share": 2}}, "line 3: pasting.made_share must be from 0 to 1, not 2.0"),
         ({"flow": {"weights": "x", "sides": [72, 216]}, "crop": [64, 64]}, "flow.sides begins at 72, the crop has 64"),
-        ({"train": [{"name": "camvid"}]}, r"train\[0\]: 'root' is missing"),
+        ({"train": [{"name": "camvid"}]}, r"line 4: 'train\[0\]\.root' is missing"),
     ],
 )
 def test_values_that_make_no_run_are_named(tmp_path: Path, changes: dict, message: str) -> None:
@@ -130,6 +132,57 @@ def test_values_that_make_no_run_are_named(tmp_path: Path, changes: dict, messag
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(SetupError, match=message):
         read_recipe(path)
+
+
+MINIMAL = "architecture: ldn121\nsteps: 1\ntrain:\n- {name: camvid, root: x}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "learning_rat: 3", "line 5: unknown key 'learning_rat'; did you mean 'learning_rate'?"),
+        (MINIMAL + "velocity: 3", "line 5: unknown key 'velocity'; known are architecture, train,"),
+        (MINIMAL + "steps: 2", "line 5: 'steps' is given twice"),
+        (MINIMAL + "loss:\n  bounded: true\n  bounded: false", "line 7: 'loss.bounded' is given twice"),
+        (MINIMAL + "loss: {}\npasting:\n  max_negatives: many", "line 7: pasting.max_negatives must be of type int"),
+        (MINIMAL + "- {name: camvid, rot: x}", "line 5: unknown key 'train[1].rot'; did you mean 'root'?"),
+        (MINIMAL + "loss: 3", "line 5: loss must be a mapping of keys to values"),
+        (MINIMAL + "validation: 3", "line 5: validation must be a list of mappings"),
+        (MINIMAL + "crop: [64, wide]", "line 5: crop[1] must be of type int, not 'wide'"),
+        (MINIMAL + "open_set: 1", "line 5: open_set must be of type bool, not 1"),
+        (MINIMAL + "batch: 4.0", "line 5: batch must be of type int, not 4.0"),
+        (MINIMAL + "[x]: 3", "line 5: a key must be a word"),
+        ("steps: 1", "line 1: 'architecture' is missing"),
+        ("- steps", "must be a mapping of keys to values"),
+        ("steps: [", "is no valid YAML"),
+    ],
+)
+def test_an_error_names_line_key_and_what_is_wanted(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(SetupError, match=re.escape(message)):
+        read_recipe(path)
+
+
+def test_a_value_of_the_command_line_is_checked_as_one_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(MINIMAL)
+    assert read_recipe(path, overrides={"steps": 7}).steps == 7
+    with pytest.raises(SetupError, match="steps must be at least 0, not -3"):
+        read_recipe(path, overrides={"steps": -3})
+
+
+def test_keys_can_be_shared_within_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("architecture: ldn121\nsteps: 1\ntrain:\n- &x {name: camvid, root: x}\n- {<<: *x, root: y}\n")
+    assert [(source.name, source.root) for source in read_recipe(path).train] == [("camvid", "x"), ("camvid", "y")]
+
+
+def test_the_docs_list_every_key_of_a_recipe() -> None:
+    """Where this fails, put what it wants in the place of the table."""
+    docs = (Path(__file__).parents[3] / "docs/training.md").read_text()
+    for kind in (Recipe, SetSource):
+        assert markdown_table(kind) in docs
 
 
 def test_numbers_may_be_written_as_engineers_do(tmp_path: Path) -> None:
