@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 
 
-def answers(weights: Path, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    """Trained, for a network with random weights hardly looks at its picture."""
+    return load_weights(BUNDLED)[0]
+
+
+def answers(model: nn.Module, picture: np.ndarray) -> tuple[Tensor, Tensor]:
     """Both logits of the bare network for RGB in 0..1."""
-    model, _ = load_weights(weights)
     pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].double() / 255
     with torch.inference_mode():
         return model(pixels.float())
 
 
-def test_the_network_sees_pixels_over_255_in_the_order_of_the_picture(random_weights: Path) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (96, 160, 3), dtype=np.uint8)
-    segmenter, expected = Segmenter.load(random_weights, device="cpu"), answers(random_weights, picture)
+def test_the_network_sees_pixels_over_255_in_the_order_of_the_picture(model: nn.Module) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    segmenter, expected = Segmenter.load(device="cpu", inference_width=-1), answers(model, picture)
     for found, wanted in zip(segmenter.logits(picture), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
-    score = SCORES["hybrid"](*(upsample(part, (96, 160)) for part in expected))[0].numpy()
+    score = SCORES["hybrid"](*(upsample(part, (64, 96)) for part in expected))[0].numpy()
     np.testing.assert_allclose(segmenter(picture).score, score, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("width", "kind"), [(64, cv2.INTER_AREA), (224, cv2.INTER_LINEAR)])
+@pytest.mark.parametrize(("width", "kind"), [(64, cv2.INTER_AREA), (288, cv2.INTER_LINEAR)])
 def test_a_picture_is_averaged_where_it_shrinks_and_interpolated_where_it_grows(
-    random_weights: Path, width: int, kind: int
+    model: nn.Module, width: int, kind: int
 ) -> None:
-    picture = np.random.default_rng(1).integers(0, 256, (64, 128, 3), dtype=np.uint8)
-    segmenter = Segmenter.load(random_weights, device="cpu", inference_width=width)
-    resized = cv2.resize(picture, segmenter.inference_size(64, 128)[::-1], interpolation=kind)
+    picture = np.random.default_rng(1).integers(0, 256, (96, 192, 3), dtype=np.uint8)
+    segmenter = Segmenter.load(device="cpu", inference_width=width)
+    resized = cv2.resize(picture, segmenter.inference_size(96, 192)[::-1], interpolation=kind)
     assert resized.shape[1] == width
-    for found, wanted in zip(segmenter.logits(picture), answers(random_weights, resized), strict=True):
+    for found, wanted in zip(segmenter.logits(picture), answers(model, resized), strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)

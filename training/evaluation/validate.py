@@ -37,7 +37,7 @@ class Evaluation:
     """nan where the set has no classes."""
     class_iou: dict[str, float]
     score_parts: dict[str, float]
-    """Mean of ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score."""
+    """Mean of −ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score."""
 
 
 def evaluate(

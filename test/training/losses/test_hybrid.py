@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.training.losses.hybrid import HybridLossWeights, hybrid_loss, likelihood_loss
+from densehybrid_ros.training.losses.hybrid import (
+    HybridLossWeights,
+    closed_set_loss,
+    dataset_loss,
+    dataset_loss_by_set,
+    hybrid_loss,
+    likelihood_loss,
+    pixel_counts,
+)
 
 torch.manual_seed(0)
 LOGITS = torch.randn(2, 4, 5, 6, dtype=torch.float64) * 3
@@ -78,6 +86,62 @@ def test_the_plain_term_is_unbounded_and_the_bounded_one_is_not() -> None:
     assert likelihood_loss(low, DATASET_LABELS, bounded).item() >= 0
 
 
+def softplus(x: np.ndarray) -> np.ndarray:
+    return np.log1p(np.exp(x))
+
+
+def test_the_bounded_term_equals_its_formula() -> None:
+    """softplus(LSE) over negatives plus softplus(−LSE) over inliers, each a mean over its own pixels."""
+    lse = np.log(np.exp(LOGITS.numpy()).sum(1))
+    inlier, negative = DATASET_LABELS.numpy() == 0, DATASET_LABELS.numpy() == 1
+    expected = softplus(lse[negative]).mean() + softplus(-lse[inlier]).mean()
+    assert abs(softplus(lse[negative]).mean() - softplus(-lse[negative]).mean()) > 0.1, "the signs do not show"
+    assert likelihood_loss(LOGITS, DATASET_LABELS, HybridLossWeights(bounded=True)).item() == pytest.approx(expected)
+
+
+def test_the_bounded_term_pushes_negatives_down_and_inliers_up() -> None:
+    """Gradients by LSE: σ(LSE) / negatives, and −σ(−LSE) / inliers. With one class LSE is the logit; void gets none."""
+    logits = torch.tensor([[[[2.0, -1.0, 0.5, 3.0, -2.0]]]], dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([[[0, 0, 1, 1, 255]]])
+    likelihood_loss(logits, labels, HybridLossWeights(bounded=True)).backward()
+    assert logits.grad is not None
+    sigmoid = logits.detach().sigmoid()[0, 0, 0].tolist()
+    expected = [(sigmoid[0] - 1) / 2, (sigmoid[1] - 1) / 2, sigmoid[2] / 2, sigmoid[3] / 2, 0.0]
+    assert logits.grad.flatten().tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("changes", [{}, {"bounded": True}, {"by_set": True}, {"outlier": 3.0}, {"as_released": True}])
+def test_the_parts_of_a_batch_add_up_to_it(changes: dict[str, object]) -> None:
+    """Two pictures whose counts of inliers, negatives and void differ, each with the counts of both."""
+    weights = replace(HybridLossWeights(0.3, 0.07), **changes)
+    labels, dataset_labels = LABELS.clone(), DATASET_LABELS.clone()
+    labels[1, 0, 0], dataset_labels[1, 0, 0] = 255, 1  # no part without a negative
+    counts = pixel_counts(labels, dataset_labels)
+    assert counts.tolist() == [60 - 6 - 6 - 1, 60 - 6 - 6 - 1, 7, 6]
+    whole = hybrid_loss(LOGITS, DATASET, labels, dataset_labels, weights)
+    tensors = (LOGITS, DATASET, labels, dataset_labels)
+    parts = [hybrid_loss(*(each[part] for each in tensors), weights, None, counts) for part in ([0], [1])]
+    for name in ("total", "closed_set", "dataset", "likelihood"):
+        together = sum(getattr(part, name).item() for part in parts)
+        assert together == pytest.approx(getattr(whole, name).item(), rel=1e-6), name
+
+
+def test_classes_can_weigh_differently() -> None:
+    """Each pixel's cross-entropy times the weight of its class, divided by the number of pixels."""
+    class_weights = torch.tensor([1.0, 0.0, 2.0, 5.0], dtype=torch.float64)
+    known = LABELS != 255
+    own = torch.nn.functional.cross_entropy(LOGITS, LABELS, ignore_index=255, reduction="none")[known]
+    expected = (own * class_weights[LABELS[known]]).sum() / known.sum()
+    weights = HybridLossWeights()
+    found = hybrid_loss(LOGITS, DATASET, LABELS, DATASET_LABELS, weights, class_weights).closed_set
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_the_released_likelihood_term_is_the_mean_over_negatives() -> None:
+    released = hybrid_loss(LOGITS, DATASET, LABELS, DATASET_LABELS, HybridLossWeights(as_released=True))
+    assert released.likelihood.item() == pytest.approx(references()[2], rel=1e-6)
+
+
 def test_the_papers_weighting_can_be_chosen() -> None:
     """Eq. 17: L_cls + L_d(inlier) + β·(L_d(outlier) + L_x), each a mean over its own set."""
     beta = 0.03
@@ -99,3 +163,18 @@ def test_outliers_can_weigh_more_than_inliers() -> None:
     negatives = DATASET_LABELS == 1
     own = -DATASET.log_softmax(1)[:, 1][negatives].sum() * 2 / (DATASET_LABELS != 255).sum()
     assert (heavy - plain).item() == pytest.approx(own.item(), rel=1e-6)
+
+
+def test_terms_by_themselves_weigh_nothing() -> None:
+    closed, dataset, likelihood = references()
+    log_posterior = DATASET.log_softmax(1)
+    by_set = -log_posterior[:, 0][DATASET_LABELS == 0].mean() - log_posterior[:, 1][DATASET_LABELS == 1].mean()
+    assert closed_set_loss(LOGITS, LABELS).item() == pytest.approx(closed)
+    assert dataset_loss(DATASET, DATASET_LABELS).item() == pytest.approx(dataset)
+    assert dataset_loss_by_set(DATASET, DATASET_LABELS).item() == pytest.approx(by_set.item())
+    assert likelihood_loss(LOGITS, DATASET_LABELS, HybridLossWeights()).item() == pytest.approx(likelihood)
+
+
+def test_the_weights_are_those_of_the_released_code_unless_a_recipe_says_otherwise() -> None:
+    expected = HybridLossWeights(0.3, 0.03, bounded=False, outlier=1.0, by_set=False, as_released=False)
+    assert HybridLossWeights() == expected
