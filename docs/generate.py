@@ -17,6 +17,7 @@ from densehybrid_ros.nodes.evaluator.settings import EvaluatorSettings
 from densehybrid_ros.nodes.player.settings import PlayerSettings
 from densehybrid_ros.nodes.recorder.settings import RecorderSettings
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.training.datasets import CHECKABLE
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
 DOCS = Path(__file__).resolve().parent
@@ -30,7 +31,19 @@ SETTINGS = {
     "set keys": SetSource,
 }
 TOPICS = {"taken": topics.INPUTS, "published": topics.OUTPUTS, "ground truth": topics.TRUTHS}
+
+
+def data_sets_table() -> str:
+    """The records of the data sets as a table."""
+    rows = ["| name | splits, the **reported** one | classes | below ROOT |", "|---|---|---|---|"]
+    for each in CHECKABLE.values():
+        splits = ", ".join(f"**{split}**" if split == each.reported else split for split in each.splits) or "none"
+        rows += options.table_rows([f"`{each.name}`", splits, each.taxonomy.title], each.layout)
+    return "\n".join(rows) + "\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "data sets": data_sets_table,
     **{name: partial(options.markdown_table, kind) for name, kind in SETTINGS.items()},
     **{name: partial(topics.markdown_table, name, listed) for name, listed in TOPICS.items()},
 }
