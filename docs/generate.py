@@ -37,8 +37,9 @@ def data_sets_table() -> str:
     """The records of the data sets as a table."""
     rows = ["| name | splits, the **reported** one | classes | below ROOT |", "|---|---|---|---|"]
     for each in CHECKABLE.values():
-        splits = ", ".join(f"**{split}**" if split == each.reported else split for split in each.splits) or "none"
-        rows += options.table_rows([f"`{each.name}`", splits, each.taxonomy.title], each.layout)
+        splits = dict.fromkeys(filter(None, (*each.splits, each.reported)))
+        listed = ", ".join(f"**{split}**" if split == each.reported else split for split in splits) or "none"
+        rows += options.table_rows([f"`{each.name}`", listed, each.taxonomy.title], each.layout)
     return "\n".join(rows) + "\n"
 
 
