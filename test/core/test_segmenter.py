@@ -157,3 +157,13 @@ def test_more_pixels_than_the_most_are_refused(random_weights: Path, width: int,
     height, columns = image
     with pytest.raises(SetupError, match=f"an image of {columns}x{height} would run at"):
         blown_up.inference_size(height, columns)
+
+
+def test_warming_up_runs_black_pictures_of_that_size(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter = Segmenter.load(random_weights, device="cpu")
+    batches: list[list[np.ndarray]] = []
+    monkeypatch.setattr(segmenter, "batch", batches.append)
+    segmenter.warm_up(40, 60, iterations=2, images=3)
+    segmenter.warm_up(40, 60)
+    assert list(map(len, batches)) == [3, 3, 1, 1, 1]
+    assert all(image.shape == (40, 60, 3) and image.dtype == np.uint8 and not image.any() for image in batches[0])
