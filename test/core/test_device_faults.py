@@ -53,6 +53,24 @@ def test_a_device_that_computes_answers(device: str) -> None:
     assert device_faults.answers(torch.device(device))
 
 
+@pytest.mark.parametrize(
+    ("error", "alive"), [(torch.cuda.OutOfMemoryError("full"), True), (RuntimeError("CUDA error: unspecified"), False)]
+)
+def test_a_full_device_is_alive_and_one_that_fails_is_not(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, alive: bool
+) -> None:
+    def fail(*arguments: object, **named: object) -> torch.Tensor:
+        raise error
+
+    monkeypatch.setattr(torch, "ones", fail)
+    assert device_faults.answers(CPU) is alive
+
+
+def test_a_device_that_computes_wrongly_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "ones", lambda *arguments, **named: torch.tensor([5.0]))
+    assert device_faults.answers(CPU) is False
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_stages_of_one_name_are_summed(device: str) -> None:
     clock = StageClock(torch.device(device))

@@ -131,3 +131,39 @@ def test_the_bundled_weights_load_and_find_a_made_obstacle() -> None:
     inlier = frame.labels != 255
     assert (scene.semantic == frame.labels)[inlier].mean() > 0.6
     assert replace(load_weights(BUNDLED)[1], calibration={}) == replace(segmenter.info, calibration={})
+
+
+@pytest.mark.parametrize(
+    ("width", "image", "size"),
+    [
+        (0, (100, 207), (96, 192)),
+        (0, (112, 209), (128, 224)),  # halves go to the even multiple
+        (64, (50, 128), (32, 64)),
+        (320, (50, 100), (160, 320)),
+        (32, (3, 400), (32, 32)),
+        (0, (8192, 4096), (8192, 4096)),
+    ],
+)
+def test_the_network_runs_at_the_nearest_multiple_of_its_stride(
+    random_weights: Path, width: int, image: tuple[int, int], size: tuple[int, int]
+) -> None:
+    narrow = Segmenter.load(random_weights, device="cpu", inference_width=width or -1)
+    assert narrow.inference_size(*image) == size
+
+
+@pytest.mark.parametrize(("width", "image"), [(-1, (8192, 4128)), (2048, (40_000, 100)), (16_384, (100, 700))])
+def test_more_pixels_than_the_most_are_refused(random_weights: Path, width: int, image: tuple[int, int]) -> None:
+    blown_up = Segmenter.load(random_weights, device="cpu", inference_width=width)
+    height, columns = image
+    with pytest.raises(SetupError, match=f"an image of {columns}x{height} would run at"):
+        blown_up.inference_size(height, columns)
+
+
+def test_warming_up_runs_black_pictures_of_that_size(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter = Segmenter.load(random_weights, device="cpu")
+    batches: list[list[np.ndarray]] = []
+    monkeypatch.setattr(segmenter, "batch", batches.append)
+    segmenter.warm_up(40, 60, iterations=2, images=3)
+    segmenter.warm_up(40, 60)
+    assert list(map(len, batches)) == [3, 3, 1, 1, 1]
+    assert all(image.shape == (40, 60, 3) and image.dtype == np.uint8 and not image.any() for image in batches[0])

@@ -176,6 +176,16 @@ def test_few_pixels_that_contradict_the_place_on_the_road_are_not_believed(
     assert measured_at(depth, 0.6).source == "depth", "most of its pixels say so"
 
 
+@pytest.mark.parametrize(("far", "chosen"), [(8.3, 8.3), (11.0, 4.0)])
+def test_of_two_groups_that_is_taken_which_lies_where_it_stands(far: float, chosen: float) -> None:
+    """It stands 7.55 m away, and 1.2 m more or less are a tenth of it and two standard deviations."""
+    scene = Scene()
+    scene.depth[scene.place] = far
+    scene.depth[scene.top : scene.top + 20, 290:320] = 4.0
+    assert scene.ranged().range == pytest.approx(chosen)
+    assert scene.ranged(road=None).range == pytest.approx(4.0)
+
+
 @pytest.mark.parametrize("left", [0, WIDTH - 30])
 def test_what_the_side_cuts_off_may_be_nearer_but_not_farther(left: int) -> None:
     assert measured_at(0.6 * STANDS_AT, 0.4, left).source == "depth"
@@ -230,6 +240,37 @@ def test_pixels_on_the_road_are_left_out_where_enough_stick_out_of_it(upright: i
         assert found.interval == pytest.approx((3.5, 3.5), rel=0.06)
     else:
         assert found.interval[1] > 4.5
+
+
+@pytest.mark.parametrize(("nearer", "near_side"), [(1.05, 240), (1.03, 258)])
+def test_a_pixel_sticks_out_that_is_four_hundredths_nearer_than_the_road_behind_it(
+    nearer: float, near_side: int
+) -> None:
+    """The upper half of the box is nearer than the road behind it, the lower half is the road."""
+    scene = Scene(top=220, height=40)
+    depth = PINHOLE.fy * CAMERA_HEIGHT / (np.arange(220, 260) - PINHOLE.cy)
+    depth[:21] /= nearer
+    scene.depth[scene.place] = depth[:, None]
+    found = scene.ranged()
+    assert found.interval is not None
+    assert found.interval[0] == pytest.approx(depth[near_side - 220], rel=1e-4)
+
+
+@pytest.mark.parametrize(("top", "farthest"), [(220, 20), (70, 10)], ids=["before the road", "before the sky"])
+def test_a_disparity_sticks_out_of_the_road_by_its_error_too_and_out_of_the_sky_at_once(
+    top: int, farthest: int
+) -> None:
+    """An error of 1 px is 0.0167 of 1/Z. The upper half is nearer than what is behind it by less, the lower by more."""
+    scene = Scene(top=top, height=40)
+    behind = np.maximum((np.arange(top, top + 40) - PINHOLE.cy) * ROW_SHARE, 0)
+    inverse = behind * 1.04 + np.where(np.arange(40) < 20, 0.012, 0.03)
+    disparity = np.zeros((HEIGHT, WIDTH), np.float32)
+    disparity[scene.place] = (inverse * 60)[:, None]
+    ranges = range_from_disparity(disparity, 600.0, 0.1, 0.0, 1.0)
+    view = View(PINHOLE, ranges, PLANE, scene.open_set, np.arange(256) == ROAD)
+    found = ranged(scene.obstacle, view, RangingSettings(max_range=1000.0))
+    assert found.interval is not None
+    assert found.interval[1] == pytest.approx(1 / inverse[farthest], rel=0.3 if top == 70 else 0.06)
 
 
 def test_the_lower_edge_goes_down_to_the_road_but_not_below_the_region() -> None:
