@@ -67,10 +67,6 @@ class Source:
     topics: Mapping[str, str] = field(default_factory=dict)
     """What is played besides image_raw: topic and type, as in sensor_msgs/msg/Image."""
 
-    @property
-    def has_truth(self) -> bool:
-        return "ground_truth/image_raw" in self.topics
-
 
 IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
 TRUTH = {"ground_truth/image_raw": IMAGE, "ground_truth/anomaly/image_raw": IMAGE}
