@@ -26,6 +26,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summary_table
+from densehybrid_ros.topics import OPEN_SET, SEGMENTER
 
 ROADWORLD_FRAMES, MOST_FRAMES = 40, 200
 """Frames of the default drive, and the most of any other input where --frames is not given."""
@@ -85,7 +86,7 @@ def run_demo(name: str, frames: int | None, out: Path, rate: float, weights: str
         f"rate:={rate}",
     ]
     if not rate:
-        player.append("lockstep:=densehybrid/open_set/image_raw")
+        player.append(f"lockstep:={OPEN_SET.under(SEGMENTER)}")
     environment = isolated_environment()
     with contextlib.ExitStack() as stack:
         recorder = stack.enter_context(_node("recorder", [f"out:={out}"], environment))

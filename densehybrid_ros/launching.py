@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
@@ -14,6 +13,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from densehybrid_ros.dds.profile import profile_variable
+from densehybrid_ros.options import settings_of
+from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, INPUTS, RIGHT_IMAGE, RIGHT_INFO, SEGMENTER, Topic
 
 Arguments = Mapping[str, tuple[str, str]]
 """Default and description by name."""
@@ -49,32 +50,33 @@ def large_image_profile() -> SetEnvironmentVariable:
     return SetEnvironmentVariable(profile_variable(), shared_file("config", "fastdds_large_images.xml"))
 
 
+def described(kind: type, *names: str) -> Arguments:
+    """Settings of a node as arguments, with the node's own defaults."""
+    return {
+        entry.name: (str(entry.default).lower() if entry.kind is bool else str(entry.default), entry.description)
+        for entry in settings_of(kind)
+        if entry.name in names
+    }
+
+
 def beside(image_topic: str, name: str) -> str:
     """By the convention of image_transport: /cam/image_raw, camera_info → /cam/camera_info."""
     folder, slash, _ = image_topic.rpartition("/")
     return f"{folder}{slash}{name}"
 
 
-def camera_remappings(
-    prefix: str, image_topic: str, camera_info_topic: str, range_topics: Mapping[str, str] = MappingProxyType({})
-) -> list[tuple[str, str]]:
+def camera_remappings(camera: str, topics: Mapping[Topic, str]) -> list[tuple[str, str]]:
     """From the names that the node gives a camera's topics to those that the camera gives them.
 
     Args:
-        prefix: "" or "NAME/".
-        camera_info_topic: "" = beside the image topic.
-        range_topics: of disparity, depth and right/image_raw; what is missing or "" lies beside the image topic.
+        camera: its name, "" = the one without.
+        topics: where the camera has them; what is missing or "" lies beside the image topic.
     """
-    right = range_topics.get("right/image_raw") or beside(image_topic, "right/image_raw")
-    return [
-        (f"{prefix}image_raw", image_topic),
-        (f"{prefix}image_raw/compressed", f"{image_topic}/compressed"),
-        (f"{prefix}camera_info", camera_info_topic or beside(image_topic, "camera_info")),
-        *((f"{prefix}{name}", range_topics.get(name) or beside(image_topic, name)) for name in ("disparity", "depth")),
-        (f"{prefix}right/image_raw", right),
-        (f"{prefix}right/image_raw/compressed", f"{right}/compressed"),
-        (f"{prefix}right/camera_info", beside(right, "camera_info")),
-    ]
+    names = {topic: topics.get(topic) or beside(topics[IMAGE], topic.name) for topic in INPUTS}
+    names[RIGHT_INFO] = beside(names[RIGHT_IMAGE], CAMERA_INFO.name)
+    for image in (IMAGE, RIGHT_IMAGE):
+        names[image.compressed] = f"{names[image]}{COMPRESSED}"
+    return [(topic.of(camera), name) for topic, name in names.items()]
 
 
 def typed(argument: str, kind: type) -> ParameterValue:
@@ -98,7 +100,7 @@ def segmenter_node(
     return Node(
         package="densehybrid_ros",
         executable="segmenter",
-        name="densehybrid",
+        name=SEGMENTER,
         namespace=LaunchConfiguration("namespace"),
         parameters=[LaunchConfiguration("params_file"), *([changes] if (changes := {**given, **parameters}) else [])],
         remappings=remappings,

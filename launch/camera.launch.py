@@ -14,14 +14,18 @@ from densehybrid_ros.launching import (
     shared_file,
     typed,
 )
+from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, DEPTH, DISPARITY, IMAGE, RIGHT_IMAGE
 from launch import LaunchDescription
 
 ARGUMENTS = {
-    "image_topic": ("image_raw", "images of the camera; with image_transport:=compressed, IMAGE_TOPIC/compressed"),
-    "camera_info_topic": ("", "calibration of the camera; empty = camera_info beside the images"),
-    "disparity_topic": ("", "stereo_msgs/DisparityImage of the images; empty = disparity beside them"),
-    "depth_topic": ("", "depth images of the images; empty = depth beside them"),
-    "right_image_topic": ("", "right images of a rectified pair, calibration beside them; empty = right/image_raw"),
+    "image_topic": (IMAGE.name, f"images of the camera; with image_transport:=compressed, IMAGE_TOPIC{COMPRESSED}"),
+    "camera_info_topic": ("", f"calibration of the camera; empty = {CAMERA_INFO.name} beside the images"),
+    "disparity_topic": ("", f"stereo_msgs/DisparityImage of the images; empty = {DISPARITY.name} beside them"),
+    "depth_topic": ("", f"depth images of the images; empty = {DEPTH.name} beside them"),
+    "right_image_topic": (
+        "",
+        f"right images of a rectified pair, calibration beside them; empty = {RIGHT_IMAGE.name}",
+    ),
     "use_rviz": ("false", "show the outputs in RViz"),
     **SEGMENTER_ARGUMENTS,
 }
@@ -41,11 +45,13 @@ def nodes(context: LaunchContext) -> list[Node]:
         parameters=[{"use_sim_time": typed("use_sim_time", bool)}] if values["use_sim_time"] else [],
         condition=IfCondition(values["use_rviz"]),
     )
-    ranges = {
-        "disparity": values["disparity_topic"],
-        "depth": values["depth_topic"],
-        "right/image_raw": values["right_image_topic"],
+    topics = {
+        IMAGE: values["image_topic"],
+        CAMERA_INFO: values["camera_info_topic"],
+        DISPARITY: values["disparity_topic"],
+        DEPTH: values["depth_topic"],
+        RIGHT_IMAGE: values["right_image_topic"],
     }
-    remappings = camera_remappings("", values["image_topic"], values["camera_info_topic"], ranges)
+    remappings = camera_remappings("", topics)
     # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
     return [rviz, segmenter_node(context, remappings, {})]

@@ -15,12 +15,13 @@ from densehybrid_ros.launching import (
     large_image_profile,
     segmenter_node,
 )
+from densehybrid_ros.topics import CAMERA_INFO, IMAGE
 from launch import LaunchDescription
 
 ARGUMENTS = {
     "cameras": ("front,left,right", "names of the cameras, separated by commas"),
-    "image_topics": ("", "image topics in the order of the cameras, separated by commas; empty = NAME/image_raw"),
-    "camera_info_topics": ("", "likewise; empty = camera_info beside the images"),
+    "image_topics": ("", f"image topics in the order of the cameras, separated by commas; empty = NAME/{IMAGE.name}"),
+    "camera_info_topics": ("", f"likewise; empty = {CAMERA_INFO.name} beside the images"),
     **SEGMENTER_ARGUMENTS,
 }
 
@@ -36,14 +37,14 @@ def segmenter_of_cameras(context: LaunchContext) -> list[Node]:
     cameras = names_in(context, "cameras")
     if not cameras:
         raise RuntimeError("cameras is empty; give names separated by commas, as in cameras:=front,left")
-    images = names_in(context, "image_topics") or [f"{camera}/image_raw" for camera in cameras]
+    images = names_in(context, "image_topics") or [IMAGE.of(camera) for camera in cameras]
     infos = names_in(context, "camera_info_topics") or [""] * len(cameras)
     for argument, topics in (("image_topics", images), ("camera_info_topics", infos)):
         if len(topics) != len(cameras):
             raise RuntimeError(f"{argument} names {len(topics)} topics for {len(cameras)} cameras; give one for each")
     remappings = []
     for camera, image, info in zip(cameras, images, infos, strict=True):
-        remappings += camera_remappings(f"{camera}/", image, info)
+        remappings += camera_remappings(camera, {IMAGE: image, CAMERA_INFO: info})
     return [segmenter_node(context, remappings, {"cameras": cameras})]
 
 

@@ -15,22 +15,29 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from densehybrid_ros.launching import SEGMENTER_ARGUMENTS, declarations, large_image_profile, shared_file, text, typed
+from densehybrid_ros.launching import (
+    SEGMENTER_ARGUMENTS,
+    declarations,
+    described,
+    large_image_profile,
+    shared_file,
+    text,
+    typed,
+)
+from densehybrid_ros.nodes.player.settings import PlayerSettings
+from densehybrid_ros.topics import CLOCK, OPEN_SET, SEGMENTER
 from launch import LaunchDescription
 
 PLAYER_ARGUMENTS = {
-    "input": ("roadworld", "roadworld, roadworld:SEED, a folder of pictures, a video, or a rosbag2"),
+    **described(PlayerSettings, "input", "rate", "loop", "start_paused"),
     "bag": ("", "a rosbag2 (folder, .mcap, .db3); goes before input"),
-    "rate": ("0.0", "Hz; 0 = as recorded"),
-    "loop": ("false", "begin anew at the end, until stopped"),
-    "start_paused": ("false", "play nothing until ~/pause of the player is called with false"),
     "every_frame": ("false", "wait for the answer to each frame, so that none is dropped however slow the machine is"),
 }
 EVALUATOR_ARGUMENTS = {
     "evaluate": ("false", "compare with the ground truth of the input: AP and FPR95, overall and by range"),
     "table": ("", "file for the table at the end: JSON, and beside it the same as .txt; empty = none"),
 }
-SIMULATED_TIME = "the player publishes the frames' time on /clock, and all nodes take it from there"
+SIMULATED_TIME = f"the player publishes the frames' time on {CLOCK.name}, and all nodes take it from there"
 CAMERA_ARGUMENTS = {
     name: SEGMENTER_ARGUMENTS[name] for name in ("namespace", "model_path", "device", "respawn", "log_level")
 } | {"use_sim_time": ("false", SIMULATED_TIME), "use_rviz": ("false", "show the outputs in RViz")}
@@ -64,7 +71,7 @@ def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = context.launch_configurations
     kinds = {"rate": float, "loop": bool, "start_paused": bool}
     parameters = {name: typed(name, kind) for name, kind in kinds.items()}
-    answers = "densehybrid/open_set/image_raw" if values["every_frame"].lower() == "true" else ""
+    answers = OPEN_SET.under(SEGMENTER) if values["every_frame"].lower() == "true" else ""
     parameters |= {"input": text(values["bag"] or values["input"]), "lockstep": text(answers)}
     judged = values["evaluate"].lower() == "true"
     node = Node(

@@ -51,6 +51,13 @@ def test_empty_and_absent_pictures_are_refused(tmp_path: Path) -> None:
         read_rgb(tmp_path / "a.jpg")
 
 
+def test_colours_are_red_green_blue_and_grey_becomes_three_channels(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((4, 5, 3), (10, 20, 200), np.uint8))  # OpenCV's blue, green, red
+    assert read_rgb(tmp_path / "a.png")[0, 0].tolist() == [200, 20, 10]
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((4, 5), 77, np.uint8))
+    assert read_rgb(tmp_path / "a.png")[3, 4].tolist() == [77, 77, 77]
+
+
 def test_an_orientation_in_the_file_turns_no_picture(tmp_path: Path, gradient: np.ndarray) -> None:
     image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     exif = image.Exif()

@@ -14,22 +14,21 @@ from rosbags.typesys import Stores, get_typestore
 from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import FrameError, rgb_from_image
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.playback.sources import CAMERA_INFO, IMAGE, PlayedFrame, PlayedMessage, Source
+from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, Source
+from densehybrid_ros.topics import (
+    CAMERA_INFO,
+    COMPRESSED,
+    DEPTH,
+    DISPARITY,
+    IMAGE,
+    RIGHT_IMAGE,
+    RIGHT_INFO,
+    TRUTHS,
+    kinds_of,
+)
 
-COMPRESSED, DISPARITY = "sensor_msgs/msg/CompressedImage", "stereo_msgs/msg/DisparityImage"
-RIGHT_IMAGE = "right/image_raw"
-COMPANIONS = {
-    "camera_info": CAMERA_INFO,
-    "disparity": DISPARITY,
-    "depth": IMAGE,
-    RIGHT_IMAGE: IMAGE,
-    f"{RIGHT_IMAGE}/compressed": COMPRESSED,
-    "right/camera_info": CAMERA_INFO,
-    "ground_truth/image_raw": IMAGE,
-    "ground_truth/anomaly/image_raw": IMAGE,
-    "ground_truth/label_ids/image_raw": IMAGE,
-    "ground_truth/train_ids/image_raw": IMAGE,
-}
+PICTURES = (IMAGE.kind, IMAGE.compressed.kind)
+COMPANIONS = kinds_of(CAMERA_INFO, DISPARITY, DEPTH, RIGHT_IMAGE, RIGHT_IMAGE.compressed, RIGHT_INFO, *TRUTHS)
 """Topics beside an image topic that are played with it, and their types."""
 
 
@@ -43,7 +42,7 @@ def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
     """
     try:
         with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
-            topics = {each.topic: each.msgtype for each in reader.connections if each.msgtype in (IMAGE, COMPRESSED)}
+            topics = {each.topic: each.msgtype for each in reader.connections if each.msgtype in PICTURES}
             present = {each.topic: each.msgtype for each in reader.connections}
     except (AnyReaderError, ValueError, OSError) as error:
         raise SetupError(f"{path} cannot be read as a rosbag2 (sqlite3 or mcap): {error}") from error
@@ -52,8 +51,8 @@ def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
     topic = _usable_topic(path, sorted(topics, key=_rank))
     beside = _beside(topic)
     topics = {beside(name): kind for name, kind in present.items() if COMPANIONS.get(beside(name)) == kind}
-    if topics.pop(f"{RIGHT_IMAGE}/compressed", None):  # played decoded, as the left pictures are
-        topics[RIGHT_IMAGE] = IMAGE
+    if topics.pop(RIGHT_IMAGE.compressed.name, None):  # played decoded, as the left pictures are
+        topics |= kinds_of(RIGHT_IMAGE)
 
     def frames() -> Iterator[PlayedFrame | PlayedMessage]:
         with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
@@ -92,7 +91,7 @@ def _rank(topic: str) -> tuple[bool, bool, str]:
 
 def _beside(topic: str) -> Callable[[str], str]:
     """The name of another topic as seen from the folder of an image topic; "" for what lies elsewhere."""
-    folder = topic.removesuffix("/compressed").rpartition("/")[0] + "/"
+    folder = topic.removesuffix(COMPRESSED).rpartition("/")[0] + "/"
     return lambda other: other.removeprefix(folder) if other.startswith(folder) else ""
 
 
@@ -114,4 +113,4 @@ def _usable_topic(path: Path, topics: list[str]) -> str:
 
 def _rgb(message: Any, kind: str) -> NDArray[np.uint8]:
     """RGB of a message as rosbags reads it: the fields are those of the ROS message."""
-    return rgb_from_image(message) if kind == IMAGE else rgb_from_compressed(message)
+    return rgb_from_image(message) if kind == IMAGE.kind else rgb_from_compressed(message)

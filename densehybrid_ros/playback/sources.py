@@ -17,6 +17,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import CAMVID_TABLE, relabelled
 from densehybrid_ros.pictures import SUFFIXES, natural_order, picture_files, read_labels, read_rgb
 from densehybrid_ros.roadworld import Roadworld
+from densehybrid_ros.topics import ANOMALY_TRUTH, CAMERA_INFO, DISPARITY, RIGHT_IMAGE, RIGHT_INFO, TRUTH, kinds_of
 
 VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FOLDER_RATE = 10.0
@@ -65,13 +66,7 @@ class Source:
     description: str
     frames: Callable[[], Iterator[PlayedFrame | PlayedMessage]]
     topics: Mapping[str, str] = field(default_factory=dict)
-    """What is played besides image_raw: topic and type, as in sensor_msgs/msg/Image."""
-
-
-IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
-TRUTH = {"ground_truth/image_raw": IMAGE, "ground_truth/anomaly/image_raw": IMAGE}
-CALIBRATED = {"camera_info": CAMERA_INFO, "disparity": "stereo_msgs/msg/DisparityImage"}
-RIGHT = {"right/image_raw": IMAGE, "right/camera_info": CAMERA_INFO}
+    """What is played besides the images: topic and type, as in sensor_msgs/msg/Image."""
 
 
 def open_source(
@@ -119,7 +114,8 @@ def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
                 frame.right,
             )
 
-    return Source(f"Roadworld, seed {seed}", frames, TRUTH | CALIBRATED | (RIGHT if stereo else {}))
+    topics = (TRUTH, ANOMALY_TRUTH, CAMERA_INFO, DISPARITY, *((RIGHT_IMAGE, RIGHT_INFO) if stereo else ()))
+    return Source(f"Roadworld, seed {seed}", frames, kinds_of(*topics))
 
 
 def _folder(path: Path, warn: Callable[[str], None]) -> Source:
@@ -140,7 +136,7 @@ def _folder(path: Path, warn: Callable[[str], None]) -> Source:
             truth = _truth(labels / f"{picture.stem}.png", image.shape[:2], warn) if labels else None
             yield PlayedFrame(image, number / FOLDER_RATE, picture.name, truth)
 
-    return Source(f"{len(pictures)} pictures in {path}", frames, TRUTH if labels else {})
+    return Source(f"{len(pictures)} pictures in {path}", frames, kinds_of(TRUTH, ANOMALY_TRUTH) if labels else {})
 
 
 def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], None]) -> NDArray[np.uint8] | None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from densehybrid_ros.metrics.by_range import RangeTable
-from densehybrid_ros.metrics.ranking import Ranking, operating_points
+from densehybrid_ros.metrics.by_range import RangeTable, table_dict
+from densehybrid_ros.metrics.ranking import Ranking, fpr_at_tpr, operating_points
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix, class_iou, mean_iou
 
@@ -80,3 +80,19 @@ def test_iou_leaves_out_unknown_void_and_classes_that_do_not_occur() -> None:
     assert mean_iou(matrix) == pytest.approx(1 / 3)
     matrix.add(predicted, truth)
     assert matrix.counts.sum() == 10, "pictures do not add up"
+
+
+def test_the_report_begins_with_all_pixels_and_goes_from_near_to_far() -> None:
+    table = RangeTable()
+    table.add(TIED, TRUTH, np.array([[7, 7, 7, 7, 12, 12, 48, 60]], np.float32))
+    report = table_dict(table.rows())
+    assert report["ap"] == round(100 * RANKING.ap, 2)
+    assert [(row["low"], row["high"]) for row in report["by_range"]] == [(low, low + 5) for low in range(5, 50, 5)]
+    counts = [(row["inlier_pixels"], row["anomalous_pixels"]) for row in report["by_range"]]
+    assert counts == [(2, 2), (1, 1), *[(0, 0)] * 6, (1, 0)]
+
+
+def test_a_rate_is_met_at_the_first_point_that_reaches_it_and_beyond_all_points_at_the_last() -> None:
+    points = operating_points(TIED[0], TRUTH[0] == UNKNOWN)
+    rates = {0.0: 0.0, 1 / 3: 0.0, 0.34: 2 / 5, 2 / 3: 2 / 5, 0.67: 3 / 5, 1.0: 3 / 5, 1.1: 1.0}
+    assert {rate: fpr_at_tpr(points, rate) for rate in rates} == rates

@@ -15,6 +15,7 @@ from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.playback.summary import summarise, summary_table
+from densehybrid_ros.topics import TRUTH
 
 
 def no_warning(text: str) -> None:
@@ -48,7 +49,7 @@ def test_sibling_labels_are_ground_truth(tmp_path: Path) -> None:
     told: list[str] = []
     source = open_source(str(folder), told.append)
     first, second = source.frames()
-    assert "ground_truth/image_raw" in source.topics
+    assert TRUTH.name in source.topics
     assert first.truth is not None
     assert first.truth[:4, 0].tolist() == [10, 255, 11, 0]
     assert second.truth is None
@@ -136,7 +137,7 @@ def test_a_bag_of_compressed_pictures_is_played_although_a_depth_topic_comes_fir
 def test_roadworld_is_endless_and_has_truth() -> None:
     source = open_source("roadworld:4", no_warning, (64, 48))
     frames = list(itertools.islice(source.frames(), 2))
-    assert "ground_truth/image_raw" in source.topics
+    assert TRUTH.name in source.topics
     assert frames[0].image.shape == (48, 64, 3)
     assert frames[1].truth is not None
     assert frames[1].time == pytest.approx(0.1)

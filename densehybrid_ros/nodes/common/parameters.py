@@ -29,10 +29,13 @@ TYPES = {
 Options = TypeVar("Options")
 
 
-def declare_settings(node: Node, kind: type[Options]) -> Options:
+def declare_settings(node: Node, kind: type[Options], read: str = "when the node starts") -> Options:
     """Declares every setting on the node and reads the start-up overrides.
 
     A setting whose default is nan ("unset") is declared without a value.
+
+    Args:
+        read: when settings that are not live are read.
 
     Raises:
         SetupError: an override is of the wrong type or out of range.
@@ -41,7 +44,7 @@ def declare_settings(node: Node, kind: type[Options]) -> Options:
     for entry in settings_of(kind):
         try:
             declared = node.declare_parameter(
-                entry.name, None if entry.is_unset else _as_ros(entry.default), _descriptor(entry)
+                entry.name, None if entry.is_unset else _as_ros(entry.default), _descriptor(entry, read)
             )
         except ParameterException as error:  # out of the descriptor's range
             raise SetupError(f"parameter {entry.name} cannot be set: {error}") from error
@@ -75,12 +78,12 @@ def _as_ros(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _descriptor(entry: Setting) -> ParameterDescriptor:
+def _descriptor(entry: Setting, read: str) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         name=entry.name,
         type=TYPES[get_origin(entry.kind) or entry.kind],
         description=entry.description,
-        additional_constraints="at run time" if entry.live else "read when the node is configured",
+        additional_constraints="at run time" if entry.live else f"read {read}",
         dynamic_typing=True,
     )
     if entry.kind is float and entry.range_text:

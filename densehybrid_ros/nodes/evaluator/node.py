@@ -8,19 +8,16 @@ the table goes to the log and to `out`. A stamp that was judged before, as in a 
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from stereo_msgs.msg import DisparityImage
@@ -30,19 +27,15 @@ from densehybrid_ros.files import write_whole
 from densehybrid_ros.metrics.by_range import RangeTable, table_dict, table_text
 from densehybrid_ros.metrics.table import percent_text
 from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.stamps import CLOCK_JUMP, nanoseconds
+from densehybrid_ros.nodes.common.topics import patient_subscription, publisher
 from densehybrid_ros.nodes.evaluator.judging import Counts, Frame, counts_dict, judge
+from densehybrid_ros.nodes.evaluator.settings import EvaluatorSettings
 from densehybrid_ros.nodes.evaluator.truth_matching import TruthMatcher
+from densehybrid_ros.topics import ANOMALY, ANOMALY_TRUTH, DISPARITY, REPORT
 
-PARAMETERS: dict[str, tuple[Any, str]] = {
-    "node": ("densehybrid", "node whose score is judged"),
-    "out": ("", "file for the table at the end, as JSON, and beside it as .txt; empty = none"),
-    "period": (5.0, "s between two reports"),
-    "frames": (0, "stop after so many judged frames; 0 = never"),
-    "idle_timeout": (0.0, "s without a message, after the first score, after which to stop; 0 = never"),
-    "sync_tolerance": (0.01, "s; truth and disparity may be so far from the score's stamp"),
-}
 DIGITS = re.compile(r"[0-9]+")
 
 
@@ -51,34 +44,30 @@ class EvaluatorNode(Node):
 
     def __init__(self) -> None:
         super().__init__("evaluator")
-        values = self._values = self._declared()
-        self._out = _checked_out(Path(values["out"])) if values["out"] else None
+        settings = self._settings = declare_settings(self, EvaluatorSettings)
+        self._out = _checked_out(Path(settings.out)) if settings.out else None
         self._table, self._counts = RangeTable(), Counts()
         self._matcher: TruthMatcher[Image, DisparityImage] = TruthMatcher(
-            round(values["sync_tolerance"] * 1e9), CLOCK_JUMP
+            round(settings.sync_tolerance * 1e9), CLOCK_JUMP
         )
         self._complaints = Complaints(self.get_logger().warning)
         self._last_message: float | None = None
         """Steady time; None before the first score."""
         self.problem = ""
         """Why the table could not be written at the end."""
-        quality = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
         try:
-            self.create_subscription(Image, f"{values['node']}/anomaly/image_raw", self._score, quality)
+            patient_subscription(self, ANOMALY, self._score, ANOMALY.under(settings.node))
         except InvalidTopicNameException as error:
-            raise SetupError(f"node '{values['node']}' cannot be part of a topic; give a node's name") from error
-        self.create_subscription(Image, "ground_truth/anomaly/image_raw", self._truth, quality)
-        self._disparities = self.create_subscription(DisparityImage, "disparity", self._disparity, quality)
-        latched = QoSProfile(
-            depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-        )
-        self._report = self.create_publisher(String, "~/report", latched)
-        self.create_timer(values["period"], self.report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            raise SetupError(f"node '{settings.node}' cannot be part of a topic; give a node's name") from error
+        patient_subscription(self, ANOMALY_TRUTH, self._truth)
+        self._disparities = patient_subscription(self, DISPARITY, self._disparity)
+        self._report = publisher(self, REPORT)
+        self.create_timer(settings.period, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
     def finished(self) -> bool:
         """Whether enough was judged, or nothing comes any more."""
-        limit, timeout = self._values["frames"], self._values["idle_timeout"]
+        limit, timeout = self._settings.frames, self._settings.idle_timeout
         if self._has_enough():
             # what waits for a disparity is judged at the end, but not before one can come
             return self._counts.judged >= limit or self._disparities.get_publisher_count() == 0
@@ -100,30 +89,15 @@ class EvaluatorNode(Node):
         self.report()
         rows, frames = self._table.rows(), self._frames()
         text = f"{table_text(rows)}\nframes: {', '.join(f'{count} {name}' for name, count in frames.items())}"
-        self.get_logger().info(f"score of {self._values['node']}\n{text}")
+        self.get_logger().info(f"score of {self._settings.node}\n{text}")
         if self._out is None:
             return
-        report = {"node": self._values["node"], "frames": frames, **table_dict(rows)}
+        report = {"node": self._settings.node, "frames": frames, **table_dict(rows)}
         try:
             write_whole(self._out.with_suffix(".txt"), text + "\n")
             write_whole(self._out, json.dumps(report, indent=2) + "\n")
         except SetupError as error:
             self.problem = str(error)
-
-    def _declared(self) -> dict[str, Any]:
-        """The parameters with the types of their defaults; an integer is taken for a float."""
-        values: dict[str, Any] = {}
-        for name, (default, text) in PARAMETERS.items():
-            descriptor = ParameterDescriptor(description=text, dynamic_typing=True)
-            value = self.declare_parameter(name, default, descriptor).value
-            values[name] = float(value) if type(default) is float and type(value) is int else value
-            if type(values[name]) is not type(default):
-                raise SetupError(f"parameter {name} must be of type {type(default).__name__}, not {value!r}")
-            if not isinstance(default, str) and not (math.isfinite(values[name]) and values[name] >= 0):
-                raise SetupError(f"parameter {name} must be finite and not negative, but is {value}")
-        if values["period"] == 0:
-            raise SetupError("parameter period must be above 0")
-        return values
 
     def _score(self, message: Image) -> None:
         self._last_message = time.monotonic()
@@ -145,7 +119,7 @@ class EvaluatorNode(Node):
         self._last_message = None if self._last_message is None else time.monotonic()
 
     def _has_enough(self) -> bool:
-        limit = self._values["frames"]
+        limit = self._settings.frames
         return 0 < limit <= self._counts.judged + self._matcher.waiting
 
     def _judge(self, frames: list[Frame]) -> None:

@@ -17,13 +17,8 @@ from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.labels import CAMVID_UNKNOWN, binary_truth
 from densehybrid_ros.playback.sources import PlayedFrame
+from densehybrid_ros.topics import ANOMALY_TRUTH, CAMERA_INFO, DISPARITY, IMAGE, RIGHT_IMAGE, RIGHT_INFO, TRUTH
 
-KINDS: dict[str, Any] = {
-    "sensor_msgs/msg/Image": Image,
-    "sensor_msgs/msg/CompressedImage": CompressedImage,
-    "sensor_msgs/msg/CameraInfo": CameraInfo,
-    "stereo_msgs/msg/DisparityImage": DisparityImage,
-}
 CDR_HEADER = 4
 """Bytes before the first field; the first bit of the second of them says little-endian."""
 
@@ -32,17 +27,17 @@ def frame_messages(frame: PlayedFrame, header: Header) -> list[tuple[str, Any]]:
     """Topic and message of all that belongs to a frame, under one header; the image itself comes last."""
     messages: list[tuple[str, Any]] = []
     if frame.truth is not None:
-        messages.append(("ground_truth/image_raw", image_message(frame.truth, "mono8", header)))
+        messages.append((TRUTH.name, image_message(frame.truth, "mono8", header)))
         anomaly = image_message(binary_truth(frame.truth, CAMVID_UNKNOWN), "mono8", header)
-        messages.append(("ground_truth/anomaly/image_raw", anomaly))
+        messages.append((ANOMALY_TRUTH.name, anomaly))
     if frame.camera is not None:
-        messages.append(("camera_info", camera_info_message(frame.camera, header, 0.0)))
+        messages.append((CAMERA_INFO.name, camera_info_message(frame.camera, header, 0.0)))
         if frame.disparity is not None:
-            messages.append(("disparity", disparity_message(frame.disparity, frame.camera, header)))
+            messages.append((DISPARITY.name, disparity_message(frame.disparity, frame.camera, header)))
         if frame.right is not None:
             right = camera_info_message(frame.camera, header, right_shift(frame.camera))
-            messages += [("right/camera_info", right), ("right/image_raw", image_message(frame.right, "rgb8", header))]
-    return [*messages, ("image_raw", image_message(frame.image, "rgb8", header))]
+            messages += [(RIGHT_INFO.name, right), (RIGHT_IMAGE.name, image_message(frame.right, "rgb8", header))]
+    return [*messages, (IMAGE.name, image_message(frame.image, "rgb8", header))]
 
 
 def camera_info_message(camera: Pinhole, header: Header, shift: float) -> CameraInfo:

@@ -25,15 +25,19 @@ from std_srvs.srv import SetBool
 
 from densehybrid_ros.convert.images import FrameError
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
-from densehybrid_ros.nodes.player.messages import KINDS, decoded, frame_messages, restamped, stamp_of
-from densehybrid_ros.nodes.player.parameters import declared
+from densehybrid_ros.nodes.common.topics import message_type, publisher
+from densehybrid_ros.nodes.player.messages import decoded, frame_messages, restamped, stamp_of
+from densehybrid_ros.nodes.player.settings import PlayerSettings
 from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, open_source
+from densehybrid_ros.topics import CLOCK, COMPRESSED, IMAGE, PAUSE
 
 SETTLE = 2.0
 """s between finding the nodes that were waited for and the first frame: discovery is not yet mutual then."""
 POLL = 0.005
 """s between looks at what is due."""
+QUALITY = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 Played = PlayedFrame | PlayedMessage
 
 
@@ -42,19 +46,19 @@ class PlayerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("player")
-        values = self._values = declared(self)
-        size = (values["width"], values["height"])
-        self._source = open_source(values["input"], self.get_logger().warning, size, values["stereo"])
-        quality = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
-        self._images = self.create_publisher(Image, "image_raw", quality)
-        self._by_topic = {"image_raw": self._images}
-        for topic, kind in self._source.topics.items():
-            self._by_topic[topic] = self.create_publisher(KINDS[kind], topic, quality)
-        self._clock_topic = self.create_publisher(ClockMessage, "/clock", 10) if values["publish_clock"] else None
-        self.create_service(SetBool, "~/pause", self._pause)
-        if values["lockstep"]:
-            self.create_subscription(Image, values["lockstep"], self._answered, quality)
-        self._paused = bool(values["start_paused"])
+        settings = self._settings = declare_settings(self, PlayerSettings)
+        size = (settings.width, settings.height)
+        self._source = open_source(settings.input, self.get_logger().warning, size, settings.stereo)
+        self._by_topic = {
+            topic: self.create_publisher(message_type(kind), topic, QUALITY)
+            for topic, kind in {**self._source.topics, IMAGE.name: IMAGE.kind}.items()
+        }
+        self._images = self._by_topic[IMAGE.name]
+        self._clock_topic = publisher(self, CLOCK) if settings.publish_clock else None
+        self.create_service(SetBool, PAUSE, self._pause)
+        if settings.lockstep:
+            self.create_subscription(Image, settings.lockstep, self._answered, QUALITY)
+        self._paused = bool(settings.start_paused)
         self._paused_at = 0.0
         self._frames: Iterator[Played] = self._stream()
         self._next: Played | None = None
@@ -72,7 +76,7 @@ class PlayerNode(Node):
 
     def _stream(self) -> Iterator[Played]:
         """Everything with rising times, of one pass or of endless ones."""
-        offset, rate = 0.0, self._values["rate"]
+        offset, rate = 0.0, self._settings.rate
         number = 0
         while True:
             last, begun = 0.0, number
@@ -83,7 +87,7 @@ class PlayerNode(Node):
                 number += isinstance(item, PlayedFrame)
             if number == begun:
                 raise SetupError(f"{self._source.description}: not one frame can be played")
-            if not self._values["loop"]:
+            if not self._settings.loop:
                 return
             offset += last + 0.1
 
@@ -93,21 +97,21 @@ class PlayerNode(Node):
         if self.finished or self._paused or not self._ready(now):
             return
         if self._next is None:
-            limit = self._values["frames"]
+            limit = self._settings.frames
             self._next = None if limit and self._published >= limit else next(self._frames, None)
             if self._next is None:
-                if not self._waits_for_answer(now) and now - self._last_published >= self._values["linger"]:
+                if not self._waits_for_answer(now) and now - self._last_published >= self._settings.linger:
                     self.finished = True
                     self.get_logger().info(f"played {self._published} frames")
                 return
         if self._began is None:
             self._began = now - self._next.time
         if isinstance(self._next, PlayedMessage):
-            if self._values["lockstep"] or now >= self._began + self._next.time:
+            if self._settings.lockstep or now >= self._began + self._next.time:
                 self._publish_message(self._next)
                 self._next = None
             return
-        if self._values["lockstep"]:
+        if self._settings.lockstep:
             if self._waits_for_answer(now):
                 return
         elif now < self._began + self._next.time:
@@ -119,24 +123,24 @@ class PlayerNode(Node):
 
     def _waits_for_answer(self, now: float) -> bool:
         """Whether the last frame's answer is still to come, and its time is not up."""
-        if not self._values["lockstep"] or self._waiting_for is None:
+        if not self._settings.lockstep or self._waiting_for is None:
             return False
-        return now - self._last_published < self._values["lockstep_timeout"]
+        return now - self._last_published < self._settings.lockstep_timeout
 
     def _ready(self, now: float) -> bool:
         """Whether all that is waited for is there; once playing has begun it goes on."""
         if self._published:
             return True
-        wanted, patience = self._values["wait_for_subscribers"], self._values["wait_timeout"]
+        wanted, patience = self._settings.wait_for_subscribers, self._settings.wait_timeout
         there = self._images.get_subscription_count()
-        answers = not self._values["lockstep"] or self.count_publishers(self._values["lockstep"]) > 0
+        answers = not self._settings.lockstep or self.count_publishers(self._settings.lockstep) > 0
         if there >= wanted and answers:
             self._found = self._found or now
-            return now - self._found >= (SETTLE if wanted or self._values["lockstep"] else 0)
+            return now - self._found >= (SETTLE if wanted or self._settings.lockstep else 0)
         if patience and now - self._made > patience:
             raise SetupError(
-                f"after {patience:g} s {there} of {wanted} nodes subscribe to image_raw"
-                + ("" if answers else f" and nothing publishes {self._values['lockstep']}")
+                f"after {patience:g} s {there} of {wanted} nodes subscribe to {IMAGE.name}"
+                + ("" if answers else f" and nothing publishes {self._settings.lockstep}")
             )
         return False
 
@@ -146,7 +150,7 @@ class PlayerNode(Node):
             stamp = Time(nanoseconds=frame.stamp + self._shift_of(frame.stamp, frame.time)).to_msg()
         else:
             stamp = now.to_msg()
-        header = Header(stamp=stamp, frame_id=frame.frame_id or self._values["frame_id"])
+        header = Header(stamp=stamp, frame_id=frame.frame_id or self._settings.frame_id)
         if self._clock_topic is not None:
             self._clock_topic.publish(ClockMessage(clock=stamp))
         self._waiting_for = (stamp.sec, stamp.nanosec)
@@ -157,7 +161,7 @@ class PlayerNode(Node):
         """As it was recorded, but for its stamp, which moves with those of the images; pictures are decoded."""
         stamp = stamp_of(message.data)
         data = restamped(message.data, self._shift_of(stamp, message.time) if stamp else 0)
-        if not message.topic.endswith("/compressed"):
+        if not message.topic.endswith(COMPRESSED):
             self._by_topic[message.topic].publish(data)
             return
         try:
@@ -165,11 +169,11 @@ class PlayerNode(Node):
         except FrameError as error:
             self.get_logger().warning(f"a message of {message.topic} is passed over: {error}")
             return
-        self._by_topic[message.topic.removesuffix("/compressed")].publish(image)
+        self._by_topic[message.topic.removesuffix(COMPRESSED)].publish(image)
 
     def _shift_of(self, stamp: int, time: float) -> int:
         """ns; the first stamp of a pass sets it for the whole pass, so that what belongs together stays so."""
-        if self._values["keep_stamps"]:
+        if self._settings.keep_stamps:
             return 0
         if self._shift is None:
             self._shift = round((self._start + time) * 1e9) - stamp

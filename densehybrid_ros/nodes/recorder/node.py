@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert.images import array_from_image, rgb_from_image
@@ -26,12 +25,16 @@ from densehybrid_ros.files import write_whole
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
+from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
+from densehybrid_ros.nodes.common.topics import patient_subscription
+from densehybrid_ros.nodes.recorder.settings import RecorderSettings
 from densehybrid_ros.pictures import write_picture
 from densehybrid_ros.playback.summary import summarise
+from densehybrid_ros.topics import ANOMALY, DIAGNOSTICS, IMAGE, OPEN_SET, OVERLAY, SEMANTIC, TRUTH, Topic
 
 Stamp = tuple[int, int]
-ANSWERS = ("semantic", "anomaly", "open_set", "overlay")
+ANSWERS = (SEMANTIC, ANOMALY, OPEN_SET, OVERLAY)
 MAX_PENDING = 60
 """Frames that wait for the rest of their answers; older ones are given up."""
 VIDEO_WIDTH = 960
@@ -43,7 +46,7 @@ class Pending:
 
     received: float
     """Steady time, s."""
-    parts: dict[str, Image] = field(default_factory=dict)
+    parts: dict[Topic, Image] = field(default_factory=dict)
 
 
 class RecorderNode(Node):
@@ -51,68 +54,60 @@ class RecorderNode(Node):
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        out = self.declare_parameter(
-            "out", "demo_output", ParameterDescriptor(description="folder to write into")
-        ).value
-        classes = self.declare_parameter("classes", 11, ParameterDescriptor(description="K, the id of unknown")).value
-        segmenter = self.declare_parameter(
-            "node", "densehybrid", ParameterDescriptor(description="node to record")
-        ).value
-        self._out = Path(str(out))
+        settings = declare_settings(self, RecorderSettings)
+        self._out = Path(settings.out)
         self._video_path = self._out / "overlay.mp4"
         self._pending: dict[Stamp, Pending] = {}
-        self._early: dict[Stamp, dict[str, Image]] = {}
+        self._early: dict[Stamp, dict[Topic, Image]] = {}
         self._latencies: list[float] = []
         self._frames_in = 0
         self._threshold: float | None = None
-        self._ranking, self._confusion = RankingPool(), ConfusionMatrix(int(classes))
+        self._ranking, self._confusion = RankingPool(), ConfusionMatrix(settings.classes)
         self._video: cv2.VideoWriter | None = None
         self._written = 0
         try:
             (self._out / "overlays").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SetupError(f"folder {self._out} cannot be made: {error.strerror}; give another --out") from error
-        quality = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-        self.create_subscription(Image, "image_raw", self._image, quality)
-        self.create_subscription(Image, "ground_truth/image_raw", lambda m: self._part("truth", m), quality)
-        for name in ANSWERS:
-            topic = f"{segmenter}/{name}/image_raw"
-            self.create_subscription(Image, topic, lambda m, name=name: self._part(name, m), quality)
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._diagnostics, 10)
+        patient_subscription(self, IMAGE, self._image)
+        patient_subscription(self, TRUTH, partial(self._part, TRUTH))
+        for topic in ANSWERS:
+            patient_subscription(self, topic, partial(self._part, topic), topic.under(settings.node))
+        patient_subscription(self, DIAGNOSTICS, self._diagnostics)
 
     def _image(self, message: Image) -> None:
         self._frames_in += 1
         stamp = _stamp(message)
         self._pending[stamp] = Pending(time.monotonic())
-        for name, early in self._early.pop(stamp, {}).items():
-            self._part(name, early)
+        for topic, early in self._early.pop(stamp, {}).items():
+            self._part(topic, early)
         while len(self._pending) > MAX_PENDING:
             self._pending.pop(next(iter(self._pending)))
 
-    def _part(self, name: str, message: Image) -> None:
+    def _part(self, topic: Topic, message: Image) -> None:
         stamp = _stamp(message)
         pending = self._pending.get(stamp)
         if pending is None:
             # the topics are independent: truth often overtakes its image
-            self._early.setdefault(stamp, {})[name] = message
+            self._early.setdefault(stamp, {})[topic] = message
             while len(self._early) > MAX_PENDING:
                 self._early.pop(next(iter(self._early)))
             return
-        pending.parts[name] = message
-        if name == "open_set":
+        pending.parts[topic] = message
+        if topic is OPEN_SET:
             self._latencies.append((time.monotonic() - pending.received) * 1000)
         if all(answer in pending.parts for answer in ANSWERS):
             self._complete(self._pending.pop(stamp))
 
     def _complete(self, frame: Pending) -> None:
         """Everything of one frame is there (ground truth is sent before its image)."""
-        drawn = rgb_from_image(frame.parts["overlay"])
-        truth_message = frame.parts.get("truth")
+        drawn = rgb_from_image(frame.parts[OVERLAY])
+        truth_message = frame.parts.get(TRUTH)
         if truth_message is not None:
             truth = array_from_image(truth_message).view(np.uint8)
-            score = array_from_image(frame.parts["anomaly"]).view(np.float32)
+            score = array_from_image(frame.parts[ANOMALY]).view(np.float32)
             self._ranking.add(score, binary_truth(truth, self._confusion.classes))
-            self._confusion.add(array_from_image(frame.parts["semantic"]).view(np.uint8), truth)
+            self._confusion.add(array_from_image(frame.parts[SEMANTIC]).view(np.uint8), truth)
         self._write(drawn)
 
     def _write(self, drawn: NDArray[np.uint8]) -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from densehybrid_ros.convert.compressed import check_compressed
 from densehybrid_ros.convert.images import FrameError, check_image
@@ -20,6 +16,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import WeightsInfo
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.stamps import Order, StampOrder
+from densehybrid_ros.nodes.common.topics import subscription
 from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
 from densehybrid_ros.nodes.segmenter.frame import AnyImage, Dropped, Frame
@@ -29,6 +26,7 @@ from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
 from densehybrid_ros.ranging.survey import drivable_ids
+from densehybrid_ros.topics import CAMERA_INFO, IMAGE, Topic
 
 
 class Camera:
@@ -66,8 +64,8 @@ class Camera:
     def destroy(self) -> None:
         self.outputs.destroy()
 
-    def wanted(self) -> frozenset[str]:
-        """Names of the outputs that are wanted now."""
+    def wanted(self) -> frozenset[Topic]:
+        """The outputs that are wanted now."""
         return self.outputs.wanted() if self.enabled else frozenset()
 
     def subscribe(self, pipeline: Pipeline[Frame]) -> None:
@@ -79,14 +77,16 @@ class Camera:
 
         self.ranges.subscribe(pipeline.wake)
         compressed = self._settings.current.image_transport == "compressed"
-        kind, topic = (CompressedImage, "image_raw/compressed") if compressed else (Image, "image_raw")
-        self._subscribe(kind, topic, take)
-        self._subscribe(CameraInfo, "camera_info", self._keep_camera_info)
+        for topic, callback in (
+            (IMAGE.compressed if compressed else IMAGE, take),
+            (CAMERA_INFO, self._keep_camera_info),
+        ):
+            self._subscriptions.append(subscription(self._node, topic, self.name, callback))
 
     def unsubscribe(self) -> None:
         """Ends the deliveries; harmless where there are none."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        for each in self._subscriptions:
+            self._node.destroy_subscription(each)
         self._subscriptions.clear()
 
     def end(self, frame: Frame) -> None:
@@ -97,14 +97,6 @@ class Camera:
             self.statistics.finished(frame.published_at - frame.taken_at, frame.stages_ms)
         else:
             self._count_loss(fault)
-
-    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
-        quality = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
-        overriding = QoSOverridingOptions.with_default_policies()
-        path = f"{self.name}/{topic}" if self.name else topic
-        self._subscriptions.append(
-            self._node.create_subscription(kind, path, callback, quality, qos_overriding_options=overriding)
-        )
 
     def _take(self, message: AnyImage, order: StampOrder, pipeline: Pipeline[Frame]) -> None:
         """Executor's thread: nothing here takes longer than looking at the header."""

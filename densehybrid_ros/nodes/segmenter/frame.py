@@ -18,6 +18,7 @@ from densehybrid_ros.core.segmenter import Scene
 from densehybrid_ros.nodes.common.stamps import nanoseconds
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage
+from densehybrid_ros.topics import Topic
 
 AnyImage: TypeAlias = Image | CompressedImage
 
@@ -62,7 +63,7 @@ class Frame:
 
     settings: Settings = field(init=False)
     """As they were when work on it began."""
-    wanted: frozenset[str] = field(init=False)
+    wanted: frozenset[Topic] = field(init=False)
     """Names of the outputs that are made of it."""
     image: NDArray[np.uint8] = field(init=False)
     """(H, W, 3) RGB."""

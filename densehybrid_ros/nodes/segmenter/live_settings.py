@@ -31,7 +31,7 @@ class LiveSettings:
             SetupError: an unusable start-up override.
         """
         self._node, self._changed = node, changed
-        self.current: Settings = declare_settings(node, Settings)
+        self.current: Settings = declare_settings(node, Settings, "when the node is configured")
         self._segmenter: Segmenter | None = None
         self._brought: float | None = None
         """The last threshold that came from the weights and not from the user."""

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TypeAlias
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -28,6 +27,7 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.running import NodeFailed, run_node
+from densehybrid_ros.nodes.common.topics import publisher
 from densehybrid_ros.nodes.segmenter.camera import Camera
 from densehybrid_ros.nodes.segmenter.frame import Dropped, Frame
 from densehybrid_ros.nodes.segmenter.health.diagnostics import diagnostics_message
@@ -37,6 +37,7 @@ from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
 from densehybrid_ros.nodes.segmenter.work import MOST_EXHAUSTED, FrameWork
+from densehybrid_ros.topics import DIAGNOSTICS, ENABLE, SEGMENTER
 
 Loader: TypeAlias = Callable[[str, str, str, int], Segmenter]
 REPORT_PERIOD = 1.0
@@ -52,7 +53,7 @@ class SegmenterNode(LifecycleNode):
             load: gives the segmenter for a weights file, a device, a precision and an inference width. A test passes
                 one whose segmenters fail.
         """
-        super().__init__("densehybrid")
+        super().__init__(SEGMENTER)
         self._load = load
         self._complaints = Complaints(self.get_logger().error)
         self._configured = ExitStack()
@@ -70,9 +71,9 @@ class SegmenterNode(LifecycleNode):
         self._trouble = ""
         """Why the node is not active although it was to be; empty where all is well."""
         self._settings = LiveSettings(self, self._announce_threshold)
-        self._diagnostics: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics: Publisher = publisher(self, DIAGNOSTICS)
         self._after_fault = self.create_guard_condition(self._handle_fault)
-        self.create_service(SetBool, "~/enable", self._enable)
+        self.create_service(SetBool, ENABLE, self._enable)
         # the steady clock: also while simulated time stands still
         self.create_timer(REPORT_PERIOD, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from densehybrid_ros.camera import Pinhole, camera_matrix, projection_matrix
 from densehybrid_ros.drives.files import LARGEST_STEP, STEPS_PER_PIXEL
 from densehybrid_ros.playback.packing.bag_writer import RawMessage, message_types
-
-IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO, DISPARITY = "sensor_msgs/msg/CameraInfo", "stereo_msgs/msg/DisparityImage"
+from densehybrid_ros.topics import DISPARITY, IMAGE, Topic
 
 
 @dataclass(frozen=True)
@@ -49,22 +47,21 @@ class Packer:
         time = self._types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds)
         self._header = self._types["std_msgs/msg/Header"](stamp=time, frame_id=options.frame_id)
 
-    def picture(self, side: str, picture: Picture) -> RawMessage:
+    def picture(self, topic: Topic, picture: Picture) -> RawMessage:
         """The file as it is, or as rgb8."""
         if self.options.raw:
             code = cv2.COLOR_GRAY2RGB if picture.pixels.ndim == 2 else cv2.COLOR_BGR2RGB
-            return self.image(f"{side}image_raw", cv2.cvtColor(picture.pixels, code), "rgb8")
+            return self.image(topic, cv2.cvtColor(picture.pixels, code), "rgb8")
         contents = np.frombuffer(picture.contents, np.uint8)
-        return self._message(f"{side}image_raw/compressed", COMPRESSED, format="png", data=contents)
+        return self._message(topic.compressed, format="png", data=contents)
 
-    def image(self, topic: str, values: NDArray[np.generic], encoding: str) -> RawMessage:
-        return self._message(topic, IMAGE, **_image_fields(values, encoding))
+    def image(self, topic: Topic, values: NDArray[np.generic], encoding: str) -> RawMessage:
+        return self._message(topic, **_image_fields(values, encoding))
 
-    def camera_info(self, side: str, camera: Pinhole, size: tuple[int, int], shift: float = 0.0) -> RawMessage:
+    def camera_info(self, topic: Topic, camera: Pinhole, size: tuple[int, int], shift: float = 0.0) -> RawMessage:
         """`shift` is −fx·baseline of the right camera, px·m."""
         return self._message(
-            f"{side}camera_info",
-            CAMERA_INFO,
+            topic,
             height=size[0],
             width=size[1],
             distortion_model="plumb_bob",
@@ -78,9 +75,8 @@ class Packer:
         )
 
     def disparity(self, disparity: NDArray[np.float32], camera: Pinhole) -> RawMessage:
-        image = self._types[IMAGE](header=self._header, **_image_fields(disparity, "32FC1"))
+        image = self._types[IMAGE.kind](header=self._header, **_image_fields(disparity, "32FC1"))
         return self._message(
-            "disparity",
             DISPARITY,
             image=image,
             f=camera.fx,
@@ -95,10 +91,10 @@ class Packer:
         kind = self._types["sensor_msgs/msg/RegionOfInterest"]
         return kind(x_offset=0, y_offset=0, height=height, width=width, do_rectify=False)
 
-    def _message(self, topic: str, kind: str, **fields: Any) -> RawMessage:
-        message = self._types[kind](header=self._header, **fields)
-        contents = message_types().serialize_cdr(message, kind)
-        return RawMessage(f"{self.options.prefix}/{topic}", kind, self._stamp, contents)
+    def _message(self, topic: Topic, **fields: Any) -> RawMessage:
+        message = self._types[topic.kind](header=self._header, **fields)
+        contents = message_types().serialize_cdr(message, topic.kind)
+        return RawMessage(f"{self.options.prefix}/{topic.name}", topic.kind, self._stamp, contents)
 
 
 def _image_fields(values: NDArray[np.generic], encoding: str) -> dict[str, Any]:

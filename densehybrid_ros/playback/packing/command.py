@@ -21,6 +21,7 @@ from densehybrid_ros.drives.files import LARGEST_STEP
 from densehybrid_ros.drives.layout import find_frames
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES
+from densehybrid_ros.topics import IMAGE
 
 SUFFIXES = (".mcap", ".db3")
 TOPIC = re.compile(r"(/[A-Za-z_][A-Za-z0-9_]*)+")
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="only these streets or cities")
     parser.add_argument("--prefix", default="/camera", help="of the topics (default: %(default)s)")
     parser.add_argument("--frame-id", default="camera", help="of the headers (default: %(default)s)")
-    parser.add_argument("--raw", action="store_true", help="images as rgb8 on image_raw instead of PNG")
+    parser.add_argument("--raw", action="store_true", help=f"images as rgb8 on {IMAGE.name} instead of PNG")
     parser.add_argument(
         "--rate", type=float, default=10.0, help="Hz, where timestamp/ is absent (default: %(default)s)"
     )

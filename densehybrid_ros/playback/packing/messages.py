@@ -17,6 +17,16 @@ from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
 from densehybrid_ros.pictures import decode_png, read_bytes, read_labels
 from densehybrid_ros.playback.packing.bag_writer import RawMessage
 from densehybrid_ros.playback.packing.bundles import MessageOptions, Packer, Picture
+from densehybrid_ros.topics import (
+    ANOMALY_TRUTH,
+    CAMERA_INFO,
+    IMAGE,
+    LABEL_IDS,
+    RIGHT_IMAGE,
+    RIGHT_INFO,
+    TRAIN_IDS,
+    Topic,
+)
 
 Warn = Callable[[str], None]
 T = TypeVar("T")
@@ -33,7 +43,7 @@ def frame_messages(frame: DriveFrame, stamp: int, options: MessageOptions, warn:
     size = (left.pixels.shape[0], left.pixels.shape[1])
     pack = Packer(stamp, options)
     messages = _camera_messages(frame, size, pack, warn) + _truth_messages(frame, size, pack, warn)
-    return [*messages, pack.picture("", left)]
+    return [*messages, pack.picture(IMAGE, left)]
 
 
 def read_picture(path: Path) -> Picture:
@@ -54,12 +64,12 @@ def _camera_messages(frame: DriveFrame, size: tuple[int, int], pack: Packer, war
     messages: list[RawMessage] = []
     camera = _usable(read_camera, frame.camera, warn)
     if camera is not None:
-        messages.append(pack.camera_info("", camera, size))
+        messages.append(pack.camera_info(CAMERA_INFO, camera, size))
     right = _usable(read_picture, frame.right, warn)
     if frame.right is not None and camera is not None:
-        messages.append(pack.camera_info("right/", camera, size, right_shift(camera)))
+        messages.append(pack.camera_info(RIGHT_INFO, camera, size, right_shift(camera)))
     if frame.right is not None and right is not None and _fits(right.pixels, frame.right, size, warn):
-        messages.append(pack.picture("right/", right))
+        messages.append(pack.picture(RIGHT_IMAGE, right))
     if frame.disparity is not None:
         if camera is None:
             warn(f"{frame.disparity} needs a camera JSON for its focal length and baseline")
@@ -71,17 +81,17 @@ def _camera_messages(frame: DriveFrame, size: tuple[int, int], pack: Packer, war
 
 
 def _truth_messages(frame: DriveFrame, size: tuple[int, int], pack: Packer, warn: Warn) -> list[RawMessage]:
-    truth: dict[str, NDArray[np.uint8]] = {}
-    for name, path in (("label_ids", frame.label_ids), ("train_ids", frame.label_train_ids)):
+    truth: dict[Topic, NDArray[np.uint8]] = {}
+    for topic, path in ((LABEL_IDS, frame.label_ids), (TRAIN_IDS, frame.label_train_ids)):
         labels = _usable(read_labels, path, warn)
         if path is not None and labels is not None and _fits(labels, path, size, warn):
-            truth[name] = labels
+            truth[topic] = labels
     data_set = pack.options.data_set
-    if frame.label_train_ids is None and "label_ids" in truth:
-        truth["train_ids"] = TRAIN_ID_TABLES[data_set][truth["label_ids"]]
-    if data_set == "lostandfound" and "train_ids" in truth:
-        truth["anomaly"] = lostandfound_truth(truth["train_ids"])
-    return [pack.image(f"ground_truth/{name}/image_raw", labels, "mono8") for name, labels in truth.items()]
+    if frame.label_train_ids is None and LABEL_IDS in truth:
+        truth[TRAIN_IDS] = TRAIN_ID_TABLES[data_set][truth[LABEL_IDS]]
+    if data_set == "lostandfound" and TRAIN_IDS in truth:
+        truth[ANOMALY_TRUTH] = lostandfound_truth(truth[TRAIN_IDS])
+    return [pack.image(topic, labels, "mono8") for topic, labels in truth.items()]
 
 
 def _usable(read: Callable[[Path], T], path: Path | None, warn: Warn) -> T | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,13 @@ from densehybrid_ros.training.batches.cutouts import CutOut
 from densehybrid_ros.training.batches.geometry import jittered_crop
 from densehybrid_ros.training.batches.inliers import inlier_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
-from densehybrid_ros.training.batches.pasting import Placement, paste_as_released, paste_naturally, random_placement
+from densehybrid_ros.training.batches.pasting import (
+    Placement,
+    label_pasted,
+    paste_as_released,
+    paste_naturally,
+    random_placement,
+)
 from densehybrid_ros.training.batches.photometric import EFFECTS, photometric_change
 from densehybrid_ros.training.batches.released import released_patch
 from densehybrid_ros.training.batches.sample import sample_from_truth
@@ -155,6 +162,35 @@ def test_a_negative_is_outlier_where_it_is_seen_and_nowhere_else() -> None:
         assert (pasted.dataset_labels[untouched] == 0).all()
         # shadows darken inlier pixels, but only the negative may brighten anything
         assert (pasted.image[untouched].astype(int) <= 121 + 60).all()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, lambda values: torch.from_numpy(np.asarray(values))])
+def test_pixels_of_an_edge_have_no_label(kind: Callable) -> None:
+    """Of cut-outs and of the flow's samples alike."""
+    alpha = kind(np.array([[0.0, 0.25, 0.26, 0.5, 0.74, 0.75, 1.0]], np.float32))
+    labels, dataset_labels = kind(np.full((1, 7), 3, np.uint8)), kind(np.zeros((1, 7), np.uint8))
+    label_pasted(labels, dataset_labels, alpha)
+    assert labels.tolist() == [[3, 3, 255, 255, 255, 255, 255]]
+    assert dataset_labels.tolist() == [[0, 0, 255, 255, 255, 1, 1]]
+    own = kind(np.array([[8, 8, 8, 8, 8, 255, 8]], np.uint8))
+    labels, dataset_labels = kind(np.full((1, 7), 3, np.uint8)), kind(np.ones((1, 7), np.uint8))
+    label_pasted(labels, dataset_labels, alpha, own)
+    assert labels.tolist() == [[3, 3, 255, 255, 255, 255, 8]]
+    assert dataset_labels.tolist() == [[1, 1, 255, 255, 255, 255, 0]]
+
+
+def test_a_naturally_pasted_negative_has_a_band_without_labels_about_it() -> None:
+    image, truth = blank_sample()
+    cutout = CutOut(np.full((30, 30, 3), 250, np.uint8), np.pad(np.ones((22, 22), np.float32), 4))
+    sample = sample_from_truth(image, truth, 11)
+    shares = []
+    for seed in range(12):
+        pasted = paste_naturally(sample, cutout, Placement(30, 70, 64), np.random.default_rng(seed))
+        outlier = (pasted.dataset_labels == 1).astype(np.uint8)
+        ring = cv2.dilate(outlier, np.ones((3, 3), np.uint8)).astype(bool) & (outlier == 0)
+        shares.append((pasted.dataset_labels[ring] == 255).mean())
+        assert (pasted.labels[pasted.dataset_labels == 255] == 255).all()
+    assert np.mean(shares) > 0.5
 
 
 def test_an_inlier_segment_keeps_its_class_and_stays_inlier() -> None:

@@ -18,11 +18,13 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.flow.attention import NystromAttention, pseudo_inverse
 from densehybrid_ros.training.flow.boundary import boundary_loss, jensen_shannon_to_uniform
 from densehybrid_ros.training.flow.config import FLOWS, FlowConfig, flow_config
-from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension, normal_log_density
+from densehybrid_ros.training.flow.dense_flow import DenseBlock, DenseFlow, bits_per_dimension, normal_log_density
 from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
-from densehybrid_ros.training.flow.joint import flow_step
+from densehybrid_ros.training.flow.joint import decayed_rate, flow_step
+from densehybrid_ros.training.flow.pretraining import Pretraining, pretraining_rate
 from densehybrid_ros.training.flow.sample_pasting import SamplePasting, paste_samples
 from densehybrid_ros.training.flow.steps import ActivationNorm, AffineCoupling, InvertibleConvolution
+from densehybrid_ros.training.recipe.recipe import FlowTraining
 
 TINY = FlowConfig(units=(2, 1), steps=(1, 2), growth=2, hidden=4, depth=1, layer_growth=4, landmarks=3)
 
@@ -92,9 +94,10 @@ def test_the_determinant_is_that_of_the_jacobian(growth: int) -> None:
     assert log_det[0].item() == pytest.approx(exact_log_det(latents_of, everything), abs=1e-8)
 
 
-def test_without_a_change_of_shape_the_likelihood_is_the_normal_one() -> None:
-    """Identity couplings and rotations: the density of the image itself, dequantised."""
-    flow = DenseFlow(replace(TINY, growth=0)).eval()
+@pytest.mark.parametrize("growth", [0, 2])
+def test_without_a_change_of_shape_the_likelihood_is_the_normal_one(growth: int) -> None:
+    """Identity couplings and rotations: the density of the image itself, dequantised, whatever noise enters."""
+    flow = DenseFlow(replace(TINY, growth=growth)).eval()
     images = torch.rand(3, 3, 8, 8, generator=seeded())
     uniform = torch.rand(images.shape, generator=seeded(5))
     x = ((images * 255).round() + uniform) / 256 - 0.5
@@ -148,6 +151,49 @@ def test_the_boundary_loss_knows_its_ends() -> None:
     boundary_loss(logits, torch.ones(1, 1, 5, dtype=torch.bool)).backward()
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
+
+
+def test_the_boundary_loss_looks_at_generated_pixels_alone() -> None:
+    generated = torch.zeros(2, 3, 4, dtype=torch.bool)
+    generated[0, 1, 1:3] = True
+    logits = torch.zeros(2, 5, 3, 4)
+    logits[:, 0] = 9.0
+    logits[0, :, 1, 1:3] = 0
+    logits.requires_grad_()
+    assert boundary_loss(logits, generated).item() == pytest.approx(0, abs=1e-6)
+    everywhere_else = boundary_loss(logits, ~generated)
+    assert everywhere_else.item() == pytest.approx(jensen_shannon_to_uniform(logits[1].flatten(1)).mean().item())
+    half = logits.detach() + torch.randn(logits.shape, generator=seeded())
+    half.requires_grad_()
+    boundary_loss(half, generated).backward()
+    assert half.grad is not None
+    assert torch.equal(half.grad.abs().sum(1) > 0, generated)
+
+
+def test_noise_enters_a_unit_moved_and_scaled_by_all_that_entered_earlier_ones() -> None:
+    torch.manual_seed(0)
+    block = disturbed(DenseBlock(4, 3, 1, TINY), 0.3)
+    x, noise = torch.randn(2, 4, 4, 4, generator=seeded()), torch.randn(2, 4, 4, 4, generator=seeded(1))
+    first = block.units[0](x)[0]  # type: ignore[index, operator]
+    entering = []
+    for index, earlier in enumerate(([x], [x, None])):
+        if earlier[-1] is None:
+            earlier[-1] = torch.cat([first, entering[0]], 1)
+        parameters = block.couplings[index].network(torch.cat(earlier, 1))  # type: ignore[index, union-attr, operator]
+        shift, log_scale = parameters[:, :2], 2 * torch.tanh(parameters[:, 2:] / 2)
+        entering.append(noise[:, 2 * index : 2 * index + 2] * log_scale.exp() + shift)
+        assert min(float(shift.std()), float(log_scale.std())) > 1e-3
+    second = block.units[1](torch.cat([first, entering[0]], 1))[0]  # type: ignore[index, operator]
+    expected = block.units[2](torch.cat([second, entering[1]], 1))[0]  # type: ignore[index, operator]
+    torch.testing.assert_close(block(x, noise)[0], expected)
+
+
+def test_learning_rates_of_the_flow() -> None:
+    joint = FlowTraining(learning_rate=1e-5, decay=0.5)
+    assert [decayed_rate(joint, step, 4.0) for step in (0, 3, 4, 11)] == pytest.approx([1e-5, 1e-5, 5e-6, 2.5e-6])
+    alone = Pretraining(steps=100, learning_rate=1e-3, warm_up=4, decay=0.1)
+    found = [pretraining_rate(alone, step) for step in (0, 1, 3, 50, 100)]
+    assert found == pytest.approx([2.5e-4, 5e-4 * 0.1**0.01, 1e-3 * 0.1**0.03, 1e-3 * 0.1**0.5, 1e-4])
 
 
 class TwoHeads(nn.Module):
@@ -255,6 +301,16 @@ def test_the_boundary_gradient_survives_a_segmenter_in_half_precision(kind: torc
         found.append(shared[0])
     assert float(found[1].norm()) > 0
     assert float(nn.functional.cosine_similarity(found[0], found[1], 0)) > 0.8
+
+
+def test_the_flow_is_taught_what_its_samples_took_the_place_of() -> None:
+    flow = disturbed(DenseFlow(FLOWS["small"]), 0.01)
+    images, labels, dataset_labels = batch()
+    mixed = paste_samples(flow, images, labels, dataset_labels, SamplePasting((16, 32), style="released"), seeded(2))
+    assert len(mixed.replaced) == 3
+    for image, generated, replaced in zip(images, mixed.generated, mixed.replaced, strict=True):
+        rows, columns = generated.any(1), generated.any(0)
+        torch.testing.assert_close(image[:, rows][:, :, columns], replaced)
 
 
 def test_places_with_real_negatives_do_not_teach_the_flow_what_is_inlier() -> None:

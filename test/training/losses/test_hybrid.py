@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.training.losses.hybrid import HybridLossWeights, hybrid_loss, likelihood_loss, pixel_counts
+from densehybrid_ros.training.losses.hybrid import (
+    HybridLossWeights,
+    closed_set_loss,
+    dataset_loss,
+    dataset_loss_by_set,
+    hybrid_loss,
+    likelihood_loss,
+    pixel_counts,
+)
 
 torch.manual_seed(0)
 LOGITS = torch.randn(2, 4, 5, 6, dtype=torch.float64) * 3
@@ -155,3 +163,18 @@ def test_outliers_can_weigh_more_than_inliers() -> None:
     negatives = DATASET_LABELS == 1
     own = -DATASET.log_softmax(1)[:, 1][negatives].sum() * 2 / (DATASET_LABELS != 255).sum()
     assert (heavy - plain).item() == pytest.approx(own.item(), rel=1e-6)
+
+
+def test_terms_by_themselves_weigh_nothing() -> None:
+    closed, dataset, likelihood = references()
+    log_posterior = DATASET.log_softmax(1)
+    by_set = -log_posterior[:, 0][DATASET_LABELS == 0].mean() - log_posterior[:, 1][DATASET_LABELS == 1].mean()
+    assert closed_set_loss(LOGITS, LABELS).item() == pytest.approx(closed)
+    assert dataset_loss(DATASET, DATASET_LABELS).item() == pytest.approx(dataset)
+    assert dataset_loss_by_set(DATASET, DATASET_LABELS).item() == pytest.approx(by_set.item())
+    assert likelihood_loss(LOGITS, DATASET_LABELS, HybridLossWeights()).item() == pytest.approx(likelihood)
+
+
+def test_the_weights_are_those_of_the_released_code_unless_a_recipe_says_otherwise() -> None:
+    expected = HybridLossWeights(0.3, 0.03, bounded=False, outlier=1.0, by_set=False, as_released=False)
+    assert HybridLossWeights() == expected

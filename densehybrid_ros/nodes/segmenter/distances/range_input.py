@@ -8,10 +8,8 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 from stereo_msgs.msg import DisparityImage
 
 from densehybrid_ros.convert.images import FrameError
@@ -19,6 +17,7 @@ from densehybrid_ros.convert.ranges import depth_from_image, disparity_from_mess
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.stamps import nanoseconds
+from densehybrid_ros.nodes.common.topics import subscription
 from densehybrid_ros.nodes.segmenter.distances.stamp_matching import StampMatcher
 from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
 from densehybrid_ros.nodes.segmenter.frame import Found, Frame
@@ -26,6 +25,7 @@ from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import needs_obstacles
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_depth, range_from_disparity
+from densehybrid_ros.topics import DEPTH, DISPARITY, RIGHT_IMAGE, RIGHT_INFO, Topic
 
 NANOSECONDS = 1_000_000_000
 
@@ -38,7 +38,7 @@ class RangeInput:
         node: Node,
         camera: str,
         settings: LiveSettings,
-        wanted: Callable[[], Collection[str]],
+        wanted: Callable[[], Collection[Topic]],
         matching: Executor,
         complaints: Complaints,
     ) -> None:
@@ -66,23 +66,20 @@ class RangeInput:
         settings = self._settings.current
         self._arrived = arrived
         source = settings.range_source
-        right_kind, right_topic = Image, "right/image_raw"
-        if settings.image_transport == "compressed":
-            right_kind, right_topic = CompressedImage, "right/image_raw/compressed"
+        right = RIGHT_IMAGE.compressed if settings.image_transport == "compressed" else RIGHT_IMAGE
         kinds = {
-            "disparity": [("disparity", DisparityImage, "disparity")],
-            "depth": [("depth", Image, "depth")],
-            "stereo": [("right", right_kind, right_topic), ("right_info", CameraInfo, "right/camera_info")],
+            "disparity": {"disparity": DISPARITY},
+            "depth": {"depth": DEPTH},
+            "stereo": {"right": right, "right_info": RIGHT_INFO},
         }
-        prefix = f"{self._camera}/" if self._camera else ""
         for kind in kinds if source == "auto" else kinds.keys() & {source}:
-            for name, message_kind, topic in kinds[kind]:
-                self._subscribe(name, message_kind, f"{prefix}{topic}")
+            for name, topic in kinds[kind].items():
+                self._subscribe(name, topic)
 
     def unsubscribe(self) -> None:
         """Ends the deliveries and forgets what has come."""
-        for subscription in self._subscriptions.values():
-            self._node.destroy_subscription(subscription)
+        for each in self._subscriptions.values():
+            self._node.destroy_subscription(each)
         self._subscriptions.clear()
         self.restart()
 
@@ -100,8 +97,8 @@ class RangeInput:
         """
         names = {"disparity": "disparity", "depth": "depth", "right": "stereo"}
         for name, source in names.items():
-            subscription = self._subscriptions.get(name)
-            if subscription is not None and subscription.get_publisher_count() > 0:
+            heard = self._subscriptions.get(name)
+            if heard is not None and heard.get_publisher_count() > 0:
                 return source
         settings = self._settings.current
         return "ground" if settings.camera_height > 0 and settings.range_source in ("auto", "ground") else ""
@@ -141,7 +138,7 @@ class RangeInput:
         ticket = frame.distances
         return _found("stereo", ticket.result, shape) if ticket and ticket.done() and not ticket.cancelled() else None
 
-    def _subscribe(self, name: str, kind: type, topic: str) -> None:
+    def _subscribe(self, name: str, topic: Topic) -> None:
         def take(message: Any) -> None:
             try:
                 if needs_obstacles(self._wanted()):
@@ -149,11 +146,7 @@ class RangeInput:
             except Exception as error:  # one that leaves a callback would end rclpy's spin
                 self._complaints.once((name, type(error)), f"{name} not used: {type(error).__name__}: {error}")
 
-        quality = QoSProfile(depth=2, reliability=qos_profile_sensor_data.reliability)
-        overriding = QoSOverridingOptions.with_default_policies()
-        self._subscriptions[name] = self._node.create_subscription(
-            kind, topic, take, quality, qos_overriding_options=overriding
-        )
+        self._subscriptions[name] = subscription(self._node, topic, self._camera, take)
 
     def _take(self, name: str, message: Any) -> None:
         if name == "right_info":

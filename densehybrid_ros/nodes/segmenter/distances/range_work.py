@@ -12,11 +12,12 @@ from densehybrid_ros.convert.ranges import projection_of
 from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES, report_of
 from densehybrid_ros.nodes.segmenter.frame import Frame
-from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import PARTS_OF_OUTPUT, CameraOutputs
+from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs
 from densehybrid_ros.ranging.survey import Survey, survey
 from densehybrid_ros.ranging.tracking import Tracker
+from densehybrid_ros.topics import DEPTH, DISPARITY, OBSTACLE_TOPICS, RIGHT_IMAGE
 
-NOTHING = "nobody publishes disparity, depth or right/image_raw, and camera_height is 0"
+NOTHING = f"nobody publishes {DISPARITY.name}, {DEPTH.name} or {RIGHT_IMAGE.name}, and camera_height is 0"
 
 
 class RangeWork:
@@ -52,7 +53,7 @@ class RangeWork:
         """Publishes obstacles and overlay."""
         source = frame.found.source if frame.found else self._ranges.source()
         report, shown = NO_RANGES, ()
-        if source or set(frame.wanted) - set(PARTS_OF_OUTPUT):
+        if source or set(frame.wanted) & set(OBSTACLE_TOPICS):
             seen, why_not = self._survey(frame, source)
             trouble = self._outputs.obstacles.publish(frame, seen, source, why_not)
             report, shown = report_of(source, why_not or trouble, seen.obstacles), seen.obstacles

@@ -12,8 +12,9 @@ from densehybrid_ros.nodes.segmenter.camera import Camera
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES
 from densehybrid_ros.nodes.segmenter.health.diagnostics import ERROR, OK, CameraReport, Verdict
 from densehybrid_ros.nodes.segmenter.health.statistics import Counts
-from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CAMERA_INFO, needs_obstacles
+from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import needs_obstacles
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.topics import SEMANTIC_INFO
 
 FRUITLESS = 10.0
 """s in which wanted frames come and none goes out, after which that is a warning."""
@@ -63,7 +64,7 @@ class Reporter:
             snapshot,
             before,
             stale=condition.active and silent > condition.settings.camera_timeout,
-            lacks_camera_info=CAMERA_INFO in wanted and camera.camera_info is None,
+            lacks_camera_info=SEMANTIC_INFO in wanted and camera.camera_info is None,
             fruitless=working and snapshot.input_hz > 0 and fruitless > FRUITLESS,
             ranging=camera.obstacles.report if working and needs_obstacles(wanted) else NO_RANGES,
         )

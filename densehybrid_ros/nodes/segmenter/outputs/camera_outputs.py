@@ -6,40 +6,38 @@ from collections.abc import Collection, Sequence
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, Image
 
 from densehybrid_ros.convert.images import scaled_camera_info
 from densehybrid_ros.core.draw import overlay, write_ranges
 from densehybrid_ros.models.checkpoint import WeightsInfo
+from densehybrid_ros.nodes.common.topics import lifecycle_publisher
 from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.outputs.image_publisher import publish_image
 from densehybrid_ros.nodes.segmenter.outputs.label_info import LabelInfoPublisher, label_names
 from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import ObstacleOutputs
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.ranging.obstacles import Obstacle
+from densehybrid_ros.topics import (
+    ANOMALY,
+    LABELS,
+    MAPS,
+    OPEN_SET,
+    OPEN_SET_LABELS,
+    OVERLAY,
+    SEMANTIC,
+    SEMANTIC_INFO,
+    Topic,
+)
 
-CAMERA_INFO, OVERLAY = "semantic/camera_info", "overlay/image_raw"
-PARTS_OF_OBSTACLES = frozenset({"open_set", "score"})
-PARTS_OF_OUTPUT: dict[str, frozenset[str]] = {
-    "semantic/image_raw": frozenset({"semantic"}),
-    "anomaly/image_raw": frozenset({"score"}),
-    "open_set/image_raw": frozenset({"open_set"}),
-    OVERLAY: PARTS_OF_OBSTACLES,  # whose ranges are written into it
-    CAMERA_INFO: frozenset(),
-}
-"""Topics, and the parts of a scene that each is made of."""
 
-
-def parts_of(wanted: Collection[str]) -> frozenset[str]:
+def parts_of(wanted: Collection[Topic]) -> frozenset[str]:
     """The parts of a scene that the wanted outputs need."""
-    return frozenset().union(*(PARTS_OF_OUTPUT.get(name, PARTS_OF_OBSTACLES) for name in wanted))
+    return frozenset().union(*(topic.parts for topic in wanted))
 
 
-def needs_obstacles(wanted: Collection[str]) -> bool:
+def needs_obstacles(wanted: Collection[Topic]) -> bool:
     """Whether any of the outputs shows obstacles; these wait for ranges, the others never do."""
-    return any(name not in PARTS_OF_OUTPUT or name == OVERLAY for name in wanted)
+    return any(topic.shows_obstacles for topic in wanted)
 
 
 class CameraOutputs:
@@ -47,20 +45,12 @@ class CameraOutputs:
 
     def __init__(self, node: LifecycleNode, camera: str, weights: WeightsInfo, transforms: Transforms | None) -> None:
         self._node, self._weights = node, weights
-        prefix = f"~/{camera}/" if camera else "~/"
-        quality = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-        self._publishers: dict[str, LifecyclePublisher] = {
-            name: node.create_lifecycle_publisher(
-                CameraInfo if name == CAMERA_INFO else Image,
-                f"{prefix}{name}",
-                quality,
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-            for name in PARTS_OF_OUTPUT
+        self._publishers: dict[Topic, LifecyclePublisher] = {
+            topic: lifecycle_publisher(node, topic, camera) for topic in MAPS
         }
         classes = weights.classes
-        self._semantic_labels = LabelInfoPublisher(node, f"{prefix}semantic/label_info", label_names(classes, False))
-        self._open_set_labels = LabelInfoPublisher(node, f"{prefix}open_set/label_info", label_names(classes, True))
+        self._semantic_labels = LabelInfoPublisher(node, LABELS, camera, label_names(classes, False))
+        self._open_set_labels = LabelInfoPublisher(node, OPEN_SET_LABELS, camera, label_names(classes, True))
         self._semantic_labels.publish(0.0)
         self.obstacles = ObstacleOutputs(node, camera, transforms)
 
@@ -71,9 +61,9 @@ class CameraOutputs:
         self._open_set_labels.destroy()
         self.obstacles.destroy()
 
-    def wanted(self) -> frozenset[str]:
-        """Names of the outputs that somebody subscribes to."""
-        maps = frozenset(name for name, each in self._publishers.items() if each.get_subscription_count() > 0)
+    def wanted(self) -> frozenset[Topic]:
+        """The outputs that somebody subscribes to."""
+        maps = frozenset(topic for topic, each in self._publishers.items() if each.get_subscription_count() > 0)
         return maps | self.obstacles.wanted()
 
     def publish_threshold(self, threshold: float) -> None:
@@ -83,17 +73,17 @@ class CameraOutputs:
     def publish_maps(self, frame: Frame) -> None:
         """Publishes the wanted maps of the frame, and its camera_info, under its own header."""
         scene, header = frame.scene, frame.header
-        if CAMERA_INFO in frame.wanted and frame.camera_info is not None:
+        if SEMANTIC_INFO in frame.wanted and frame.camera_info is not None:
             height, width = frame.image.shape[:2]
-            self._publishers[CAMERA_INFO].publish(scaled_camera_info(frame.camera_info, width, height, header))
+            self._publishers[SEMANTIC_INFO].publish(scaled_camera_info(frame.camera_info, width, height, header))
         maps = {
-            "semantic/image_raw": (scene.semantic, "mono8"),
-            "anomaly/image_raw": (scene.score, "32FC1"),
-            "open_set/image_raw": (scene.open_set, "mono8"),
+            SEMANTIC: (scene.semantic, "mono8"),
+            ANOMALY: (scene.score, "32FC1"),
+            OPEN_SET: (scene.open_set, "mono8"),
         }
-        for name, (values, encoding) in maps.items():
-            if name in frame.wanted:
-                publish_image(self._publishers[name], values, encoding, header)
+        for topic, (values, encoding) in maps.items():
+            if topic in frame.wanted:
+                publish_image(self._publishers[topic], values, encoding, header)
 
     def publish_overlay(self, frame: Frame, obstacles: Sequence[Obstacle]) -> None:
         """Publishes the picture for people, with the ranges of the obstacles that are given, if it is wanted."""

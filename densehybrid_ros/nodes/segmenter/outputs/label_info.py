@@ -8,17 +8,16 @@ from typing import Any
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from densehybrid_ros.labels import IGNORE
+from densehybrid_ros.nodes.common.topics import quality_of
+from densehybrid_ros.topics import Topic
 
 try:
     from vision_msgs.msg import LabelInfo, VisionClass  # pyright: ignore[reportMissingImports] - brought by ROS alone
 except ImportError:
     LabelInfo = VisionClass = None
-
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def label_names(classes: list[str], with_unknown: bool) -> dict[int, str]:
@@ -30,12 +29,12 @@ def label_names(classes: list[str], with_unknown: bool) -> dict[int, str]:
 
 
 class LabelInfoPublisher:
-    """`TOPIC` as vision_msgs/LabelInfo, or `TOPIC_json` as std_msgs/String."""
+    """The topic as vision_msgs/LabelInfo, or as JSON in std_msgs/String."""
 
-    def __init__(self, node: Node, topic: str, names: Mapping[int, str]) -> None:
+    def __init__(self, node: Node, topic: Topic, camera: str, names: Mapping[int, str]) -> None:
         self._node, self._names = node, names
-        kind, name = (String, f"{topic}_json") if LabelInfo is None else (LabelInfo, topic)
-        self._publisher: Publisher = node.create_publisher(kind, name, LATCHED)
+        kind, used = (String, topic.as_json) if LabelInfo is None else (LabelInfo, topic)
+        self._publisher: Publisher = node.create_publisher(kind, used.of(camera), quality_of(used))
 
     def publish(self, threshold: float) -> None:
         """`threshold` is the one on the anomaly score; 0 where none applies."""

@@ -22,6 +22,7 @@ from densehybrid_ros.nodes.segmenter.distances.stereo import Pair
 from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
+from densehybrid_ros.topics import OBSTACLES_JSON
 
 DISTANCES = range_from_disparity(np.ones((4, 6), np.float32), 100.0, 0.5, 0.0, 0.5)
 
@@ -86,7 +87,7 @@ def rig() -> Iterator[Rig]:
     matching, node, arrivals = Matching(), Subscribing(("right/image_raw",)), []
     settings: Any = SimpleNamespace(current=Settings())
     complaints = Complaints(lambda text: pytest.fail(text))
-    ranges = RangeInput(node, "", settings, lambda: {"obstacles_json"}, matching, complaints)  # type: ignore[arg-type]
+    ranges = RangeInput(node, "", settings, lambda: {OBSTACLES_JSON}, matching, complaints)  # type: ignore[arg-type]
     ranges.subscribe(lambda: arrivals.append(threading.current_thread().name))
     node.callbacks["right/camera_info"](CameraInfo())
     yield Rig(ranges, node, matching, arrivals)

@@ -1,0 +1,136 @@
+"""Every topic, once: name, message type, quality of service, and the parts of a scene that it needs.
+
+Types are texts, so that launch files and tools read this without ROS messages; nodes/common/topics.py makes
+publishers and subscriptions of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+SEGMENTER = "densehybrid"
+"""Name of the node under which its answers stand."""
+COMPRESSED = "/compressed"
+"""What image_transport puts behind the name of an image topic."""
+
+
+@dataclass(frozen=True, eq=False)
+class Topic:
+    """Names are relative: namespaces and remapping work."""
+
+    name: str
+    """Behind the camera's name."""
+    kind: str
+    """Message type."""
+    description: str
+    depth: int = 1
+    reliable: bool = True
+    latched: bool = False
+    private: bool = False
+    """Stands under the name of the node that publishes it."""
+    parts: frozenset[str] = frozenset()
+    """Parts of a scene that it is made of."""
+    shows_obstacles: bool = False
+    """Waits for ranges; the others never do."""
+
+    @property
+    def compressed(self) -> Topic:
+        """The images of this topic as image_transport compresses them."""
+        return replace(self, name=f"{self.name}{COMPRESSED}", kind="sensor_msgs/msg/CompressedImage")
+
+    @property
+    def as_json(self) -> Topic:
+        """The same content as text, where the message type is not installed."""
+        return replace(self, name=f"{self.name}_json", kind="std_msgs/msg/String")
+
+    def of(self, camera: str) -> str:
+        """What the node that owns it calls it, for a camera, "" = the one without a name."""
+        return ("~/" if self.private else "") + (f"{camera}/" if camera else "") + self.name
+
+    def under(self, node: str, camera: str = "") -> str:
+        """What other nodes call a private topic."""
+        return f"{node}/" + (f"{camera}/" if camera else "") + self.name
+
+
+def _taken(name: str, kind: str, description: str, depth: int = 1) -> Topic:
+    return Topic(name, kind, description, depth, reliable=False)
+
+
+def _answer(name: str, kind: str, description: str, *parts: str) -> Topic:
+    return Topic(name, kind, description, private=True, parts=frozenset(parts))
+
+
+def _with_obstacles(name: str, kind: str, description: str) -> Topic:
+    return replace(_answer(name, kind, description, "open_set", "score"), shows_obstacles=True)
+
+
+IMAGE = _taken("image_raw", "sensor_msgs/msg/Image", "the newest frame wins; or compressed")
+CAMERA_INFO = _taken("camera_info", "sensor_msgs/msg/CameraInfo", "not waited for; the last one is kept")
+DISPARITY = _taken("disparity", "stereo_msgs/msg/DisparityImage", "32FC1, of the image's size", 2)
+DEPTH = _taken("depth", "sensor_msgs/msg/Image", "32FC1 in m, 16UC1 in mm, registered to the image", 2)
+RIGHT_IMAGE = _taken("right/image_raw", "sensor_msgs/msg/Image", "of a rectified pair; matched here; or compressed", 2)
+RIGHT_INFO = _taken("right/camera_info", "sensor_msgs/msg/CameraInfo", "of the right camera", 2)
+INPUTS = (IMAGE, CAMERA_INFO, DISPARITY, DEPTH, RIGHT_IMAGE, RIGHT_INFO)
+
+SEMANTIC = _answer("semantic/image_raw", "sensor_msgs/msg/Image", "mono8: 0..K−1", "semantic")
+ANOMALY = _answer("anomaly/image_raw", "sensor_msgs/msg/Image", "32FC1: the score, higher = more anomalous", "score")
+OPEN_SET = _answer("open_set/image_raw", "sensor_msgs/msg/Image", "mono8: K = unknown", "open_set")
+OVERLAY = _with_obstacles(
+    "overlay/image_raw",
+    "sensor_msgs/msg/Image",
+    "rgb8: palette over the picture, unknown outlined, ranges written beside it",
+)
+SEMANTIC_INFO = _answer("semantic/camera_info", "sensor_msgs/msg/CameraInfo", "scaled to the image, under its header")
+MAPS = (SEMANTIC, ANOMALY, OPEN_SET, OVERLAY, SEMANTIC_INFO)
+
+OBSTACLE_POINTS = _with_obstacles(
+    "obstacles/points", "sensor_msgs/msg/PointCloud2", "x y z score obstacle_id; the obstacles' own pixels only"
+)
+OBSTACLE_MARKERS = _with_obstacles(
+    "obstacles/markers", "visualization_msgs/msg/MarkerArray", 'box and "23.4 m" per obstacle'
+)
+OBSTACLES = _with_obstacles(
+    "obstacles", "vision_msgs/msg/Detection3DArray", "class id `unknown`; where vision_msgs is installed"
+)
+OBSTACLES_JSON = _with_obstacles("obstacles_json", "std_msgs/msg/String", "everything that is known of every obstacle")
+OBSTACLE_TOPICS = (OBSTACLE_POINTS, OBSTACLE_MARKERS, OBSTACLES, OBSTACLES_JSON)
+
+LABELS = Topic(
+    "semantic/label_info",
+    "vision_msgs/msg/LabelInfo",
+    "names of the ids; without vision_msgs the same as JSON in std_msgs/String on the name + `_json`",
+    latched=True,
+    private=True,
+)
+OPEN_SET_LABELS = replace(LABELS, name="open_set/label_info", description="likewise, and the threshold")
+DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", "1 Hz, on the steady clock", 10)
+OUTPUTS = (*MAPS, *OBSTACLE_TOPICS, LABELS, OPEN_SET_LABELS, DIAGNOSTICS)
+ENABLE = "~/enable"
+"""Service, std_srvs/SetBool."""
+
+TRUTH = Topic("ground_truth/image_raw", "sensor_msgs/msg/Image", "mono8: 0..K−1, K = unknown, 255 = ignore", 2)
+ANOMALY_TRUTH = Topic(
+    "ground_truth/anomaly/image_raw", "sensor_msgs/msg/Image", "mono8: 0 inlier, 1 anomaly, 255 ignore", 2
+)
+LABEL_IDS = Topic("ground_truth/label_ids/image_raw", "sensor_msgs/msg/Image", "mono8: the data set's own ids", 2)
+TRAIN_IDS = Topic("ground_truth/train_ids/image_raw", "sensor_msgs/msg/Image", "mono8: its ids for training", 2)
+TRUTHS = (TRUTH, ANOMALY_TRUTH, LABEL_IDS, TRAIN_IDS)
+
+CLOCK = Topic("/clock", "rosgraph_msgs/msg/Clock", "the frames' time", 10)
+PAUSE = "~/pause"
+"""Service of the player, std_srvs/SetBool."""
+REPORT = Topic("report", "std_msgs/msg/String", "JSON: the table so far", latched=True, private=True)
+
+
+def kinds_of(*topics: Topic) -> dict[str, str]:
+    """Message types by name."""
+    return {topic.name: topic.kind for topic in topics}
+
+
+def markdown_table(heading: str, topics: tuple[Topic, ...]) -> str:
+    """The topics as a table for the docs."""
+    lines = [f"| {heading} | type | |", "|---|---|---|"]
+    for topic in topics:
+        kind = topic.kind.replace("/msg/", "/") + (", latched" if topic.latched else "")
+        lines.append(f"| `{topic.of('')}` | {kind} | {topic.description} |")
+    return "\n".join(lines) + "\n"
