@@ -73,15 +73,6 @@ def save_weights(path: Path, model: nn.Module, info: WeightsInfo, half: bool = T
     write_whole(path, save(tensors, {"format": FORMAT, "sha256": digest, "info": json.dumps(asdict(info))}))
 
 
-def read_info(path: Path) -> WeightsInfo:
-    """The metadata alone, without the tensors.
-
-    Raises:
-        SetupError: no such file, not safetensors, or not written by this project.
-    """
-    return _open(path)[0]
-
-
 def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:
     """The network in evaluation mode, on the CPU, and its metadata.
 
