@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -22,9 +22,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from densehybrid_ros.demo import isolated_environment
+from densehybrid_ros.topics import ANOMALY, DIAGNOSTICS, IMAGE, OPEN_SET, OVERLAY, SEGMENTER, SEMANTIC
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-OUTPUTS = ("semantic", "anomaly", "open_set", "overlay")
+OUTPUTS = {"semantic": SEMANTIC, "anomaly": ANOMALY, "open_set": OPEN_SET, "overlay": OVERLAY}
 PATIENCE = 120.0
 """s"""
 
@@ -32,7 +33,7 @@ PATIENCE = 120.0
 class RunningNode:
     """Starts the node with the parameters given, ends it at exit. Everything that is called here spins this process."""
 
-    def __init__(self, *parameters: str, outputs: tuple[str, ...] = OUTPUTS, threads: int | None = None) -> None:
+    def __init__(self, *parameters: str, outputs: Iterable[str] = OUTPUTS, threads: int | None = None) -> None:
         environment = isolated_environment()
         os.environ.update(environment)
         environment["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
@@ -47,15 +48,15 @@ class RunningNode:
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         quality = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-        self.publisher = self.node.create_publisher(Image, "image_raw", quality)
+        self.publisher = self.node.create_publisher(Image, IMAGE.name, quality)
         self.received = dict.fromkeys(outputs, 0)
-        for name in outputs:
-            topic = f"/densehybrid/{name}/image_raw"
+        for name in self.received:
+            topic = f"/{OUTPUTS[name].under(SEGMENTER)}"
             # raw: what feeds and listens shares the cores with what is measured, and should cost little
             self.node.create_subscription(Image, topic, lambda m, name=name: self._count(name, m), quality, raw=True)
         self.report: dict[str, str] = {}
         self.reports = 0
-        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._keep_report, 10)
+        self.node.create_subscription(DiagnosticArray, DIAGNOSTICS.name, self._keep_report, 10)
 
     def __enter__(self) -> RunningNode:
         return self
@@ -111,7 +112,8 @@ class RunningNode:
         return self.call(ChangeState, "change_state", ChangeState.Request(transition=Transition(id=transition))).success
 
     def call(self, kind: type, name: str, request: object):
-        client = self.node.create_client(kind, f"/densehybrid/{name}")
+        service = f"/{SEGMENTER}/{name}"
+        client = self.node.create_client(kind, service)
         if not client.wait_for_service(timeout_sec=PATIENCE):
             raise RuntimeError(f"service {name} does not come")
         future = client.call_async(request)

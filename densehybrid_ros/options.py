@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from functools import cache
@@ -19,6 +20,8 @@ from densehybrid_ros.errors import SetupError
 REQUIRED: Any = MISSING
 """The default of a setting that must be given."""
 Options = TypeVar("Options")
+LINE = 125
+"""Longest line of a page."""
 
 
 def setting(
@@ -173,6 +176,13 @@ def markdown_table(kind: type) -> str:
     return "\n".join(["| name | default | range | |", "|---|---|---|---|", *_rows(kind, "")]) + "\n"
 
 
+def table_rows(cells: Sequence[str], text: str) -> list[str]:
+    """A row of a Markdown table that ends with a text, in as many rows as keep its lines short."""
+    start = "| " + " | ".join(cells) + " | "
+    first, *others = textwrap.wrap(text.replace("|", "\\|"), LINE - len(start) - len(" |"))
+    return [f"{start}{first} |", *(f"{'| ' * (len(cells) + 1)}{other} |" for other in others)]
+
+
 def default_text(entry: Setting) -> str:
     """The default as JSON, and so YAML, writes it."""
     if entry.default is MISSING:
@@ -188,7 +198,5 @@ def _rows(kind: type, prefix: str) -> list[str]:
         else:
             name = f"`{prefix}{entry.name}`" + (" (live)" if entry.live else "")
             bounds = entry.range_text.removeprefix("from ")
-            rows.append(
-                f"| {name} | {default_text(entry)} | {bounds} | {entry.description.replace('|', chr(92) + '|')} |"
-            )
+            rows += table_rows([name, default_text(entry), bounds], entry.description)
     return rows

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
@@ -173,3 +174,18 @@ def _array(path: Path) -> NDArray[np.uint8]:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise SetupError(f"{path} holds {image.dtype} {image.shape}, not a uint8 picture (H, W, 3)")
     return image
+
+
+def write_picture(path: Path, picture: NDArray[np.generic], quality: int = 92) -> None:
+    """A picture in the format of the file's name, there whole or not at all.
+
+    Args:
+        picture: (H, W) or (H, W, 3) uint8, or uint16 for PNG; colours in OpenCV's order.
+        quality: of a JPEG, 0..100.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    done, contents = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done, f"{picture.dtype} {picture.shape} is no picture"
+    write_whole(path, contents.tobytes())

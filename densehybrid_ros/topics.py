@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from densehybrid_ros.options import table_rows
+
 SEGMENTER = "densehybrid"
 """Name of the node under which its answers stand."""
 COMPRESSED = "/compressed"
@@ -132,5 +134,5 @@ def markdown_table(heading: str, topics: tuple[Topic, ...]) -> str:
     lines = [f"| {heading} | type | |", "|---|---|---|"]
     for topic in topics:
         kind = topic.kind.replace("/msg/", "/") + (", latched" if topic.latched else "")
-        lines.append(f"| `{topic.of('')}` | {kind} | {topic.description} |")
+        lines += table_rows([f"`{topic.of('')}`", kind], topic.description)
     return "\n".join(lines) + "\n"

@@ -8,17 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.models import build_model
 
 FORMAT = "densehybrid-weights-1"
@@ -70,20 +70,7 @@ def save_weights(path: Path, model: nn.Module, info: WeightsInfo, half: bool = T
         for name, value in model.state_dict().items()
     }
     digest = content_hash(tensors)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, {"format": FORMAT, "sha256": digest, "info": json.dumps(asdict(info))})
-    temporary.chmod(0o644)  # safetensors makes it private, and packages are for everybody
-    os.replace(temporary, path)
-
-
-def read_info(path: Path) -> WeightsInfo:
-    """The metadata alone, without the tensors.
-
-    Raises:
-        SetupError: no such file, not safetensors, or not written by this project.
-    """
-    return _open(path)[0]
+    write_whole(path, save(tensors, {"format": FORMAT, "sha256": digest, "info": json.dumps(asdict(info))}))
 
 
 def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:

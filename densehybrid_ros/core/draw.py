@@ -66,10 +66,3 @@ def write_ranges(picture: NDArray[np.uint8], obstacles: Sequence[Obstacle]) -> N
             cv2.putText(
                 picture, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness + extra, cv2.LINE_AA
             )
-
-
-def heat_map(score: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
-    """(H, W) score → (H, W, 3) RGB; `low` and below is dark, `high` and above is bright."""
-    scaled = np.clip((score - low) / max(high - low, 1e-6), 0, 1)
-    coloured = cv2.applyColorMap((scaled * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

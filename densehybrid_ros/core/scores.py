@@ -26,18 +26,13 @@ def hybrid(logits: Tensor, dataset_logits: Tensor) -> Tensor:
 
 
 def likelihood(logits: Tensor, dataset_logits: Tensor) -> Tensor:
-    """−ln p̂(x) = −LSE_k s_k, in nats, unbounded (DenseHybrid, eq. 5)."""
+    """−ln p̂(x) = −LSE_k s_k, in nats, unbounded (DenseHybrid, eq. 5): the free energy of Liu et al. (2020) at T = 1."""
     return -logits.logsumexp(1)
 
 
 def posterior(logits: Tensor, dataset_logits: Tensor) -> Tensor:
     """ln P(d_out|x), in nats, at most 0."""
     return dataset_logits.log_softmax(1)[:, 1]
-
-
-def energy(logits: Tensor, dataset_logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """Free energy −T·LSE_k(s_k / T), in nats (Liu et al., 2020, eq. 4); equals `likelihood` at T = 1."""
-    return -temperature * (logits / temperature).logsumexp(1)
 
 
 def max_logit(logits: Tensor, dataset_logits: Tensor) -> Tensor:
@@ -73,7 +68,6 @@ SCORES: dict[str, Score] = {
     "msp": msp,
     "max_logit": max_logit,
     "entropy": entropy,
-    "energy": energy,
     "outlier_head_msp": outlier_head_msp,
     "rejected_by_all": rejected_by_all,
 }

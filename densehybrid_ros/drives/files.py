@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.camera import Pinhole
-from densehybrid_ros.drives.pictures import write_png, write_whole
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.pictures import decode_png, layout_of, read_bytes
+from densehybrid_ros.files import write_whole
+from densehybrid_ros.pictures import decode_png, layout_of, read_bytes, write_picture
 
 STEPS_PER_PIXEL = 256
 """Steps of a disparity PNG per pixel of disparity."""
@@ -80,7 +80,7 @@ def write_camera(path: Path, camera: Pinhole) -> None:
         },
         "intrinsic": {"fx": camera.fx, "fy": camera.fy, "u0": camera.cx, "v0": camera.cy},
     }
-    write_whole(path, (json.dumps(table, indent=4) + "\n").encode())
+    write_whole(path, json.dumps(table, indent=4) + "\n")
 
 
 def read_disparity(path: Path, offset: float = 0.0) -> NDArray[np.float32]:
@@ -115,4 +115,4 @@ def write_disparity(path: Path, disparity: NDArray[np.floating], offset: float =
     """
     valid = np.isfinite(disparity) & (disparity > 0)
     steps = np.rint(np.where(valid, disparity, 0).astype(np.float64) * STEPS_PER_PIXEL + offset)
-    write_png(path, np.where(valid, np.clip(steps, 0, LARGEST_STEP), 0).astype(np.uint16))
+    write_picture(path, np.where(valid, np.clip(steps, 0, LARGEST_STEP), 0).astype(np.uint16))

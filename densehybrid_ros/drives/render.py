@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from densehybrid_ros.drives.files import write_camera, write_disparity
 from densehybrid_ros.drives.layout import LEFT, LEFT_SUFFIX
-from densehybrid_ros.drives.pictures import write_png, write_whole
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.labels import BACKGROUND_ID, FREE_ID, TRAIN_ID_TABLES
+from densehybrid_ros.pictures import write_picture
 from densehybrid_ros.roadworld import Frame, Roadworld
 from densehybrid_ros.roadworld.labels import ROAD
 
@@ -87,25 +88,16 @@ def _write_frame(root: Path, split: str, name: str, frame: Frame) -> None:
     assert frame.right is not None
 
     def place(folder: str, suffix: str) -> Path:
-        path = _file(root, folder, split, name, suffix)
-        _make_folder(path.parent)
-        return path
+        return _file(root, folder, split, name, suffix)
 
     label_ids = lostandfound_ids(frame)
     write_camera(place("camera", "_camera.json"), frame.camera)
     write_disparity(place("disparity", "_disparity.png"), frame.disparity)
-    write_whole(place("timestamp", "_timestamp.txt"), f"{round(frame.stamp * 1e9)}".encode())
-    write_png(place("gtCoarse", "_gtCoarse_labelIds.png"), label_ids)
-    write_png(place("gtCoarse", "_gtCoarse_labelTrainIds.png"), TRAIN_ID_TABLES["lostandfound"][label_ids])
-    write_png(place("rightImg8bit", "_rightImg8bit.png"), cv2.cvtColor(frame.right, cv2.COLOR_RGB2BGR))
-    write_png(place(LEFT, LEFT_SUFFIX), cv2.cvtColor(frame.left, cv2.COLOR_RGB2BGR))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"{folder} cannot be made: {error.strerror}; give another folder") from error
+    write_whole(place("timestamp", "_timestamp.txt"), f"{round(frame.stamp * 1e9)}")
+    write_picture(place("gtCoarse", "_gtCoarse_labelIds.png"), label_ids)
+    write_picture(place("gtCoarse", "_gtCoarse_labelTrainIds.png"), TRAIN_ID_TABLES["lostandfound"][label_ids])
+    write_picture(place("rightImg8bit", "_rightImg8bit.png"), cv2.cvtColor(frame.right, cv2.COLOR_RGB2BGR))
+    write_picture(place(LEFT, LEFT_SUFFIX), cv2.cvtColor(frame.left, cv2.COLOR_RGB2BGR))
 
 
 def lostandfound_ids(frame: Frame) -> NDArray[np.uint8]:

@@ -34,7 +34,6 @@ class Survey:
     obstacles: tuple[Obstacle, ...]
     view: View | None
     """None where the camera is not known."""
-    road_is_measured: bool
 
 
 def survey(
@@ -63,7 +62,7 @@ def survey(
     """
     is_drivable = np.zeros(256, np.bool_)
     is_drivable[list(drivable)] = True
-    view, measured = _view(open_set, is_drivable, pinhole, ranges, settings)
+    view = _view(open_set, is_drivable, pinhole, ranges, settings)
     obstacles: list[Obstacle] = []
     for region in unknown_regions(open_set, unknown, settings.min_obstacle_area):
         if settings.road_gate and not touches(region, open_set, is_drivable):
@@ -76,7 +75,7 @@ def survey(
         if obstacle.range is None or settings.min_range <= obstacle.range <= settings.max_range:
             obstacles.append(obstacle)
     obstacles.sort(key=lambda each: math.inf if each.range is None else each.range)
-    return Survey(tuple(obstacles), view, measured)
+    return Survey(tuple(obstacles), view)
 
 
 def obstacle_points(found: Survey, score: NDArray[np.float32]) -> NDArray[np.void]:
@@ -134,12 +133,11 @@ def _view(
     pinhole: Pinhole | None,
     ranges: RangeImage | None,
     settings: RangingSettings,
-) -> tuple[View | None, bool]:
-    """With the road as measured, else as the camera's mounting says; and whether it was measured."""
+) -> View | None:
+    """With the road as measured, else as the camera's mounting says."""
     if pinhole is None:
-        return None, False
+        return None
     road: RoadPlane | None = None if ranges is None else fit_road_plane(ranges, open_set, drivable, pinhole)
-    measured = road is not None
     if road is None and settings.camera_height > 0:
         road = plane_from_camera(pinhole, settings.camera_height, settings.camera_pitch, PITCH_ERROR)
-    return View(pinhole, ranges, road, open_set, drivable), measured
+    return View(pinhole, ranges, road, open_set, drivable)

@@ -33,25 +33,6 @@ class Canvas:
     sky_share: NDArray[np.float32]
     """How much of the sky a pixel sees, 0..1: edges against the sky are mixed, too."""
 
-    def paint_billboard(
-        self,
-        sprite: Sprite,
-        camera: Pinhole,
-        foot: tuple[float, float],
-        size: tuple[float, float],
-        instance: int = 0,
-        lift: float = 0.0,
-    ) -> None:
-        """A sprite that faces the camera, at one depth.
-
-        Args:
-            foot: (x, z) of its bottom centre on the road, m, optical frame.
-            size: (width, height), m.
-            lift: height of its bottom above the road, m.
-        """
-        x, z = foot
-        self.paint_wall(sprite, camera, (x - size[0] / 2, z), (x + size[0] / 2, z), size[1], instance, lift)
-
     def paint_wall(
         self,
         sprite: Sprite,

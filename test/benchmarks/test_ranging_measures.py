@@ -17,7 +17,7 @@ MEDIAN_LIMITS = {"exact": 0.02, "sgbm": 0.05}
 """Relative range error up to 50 m."""
 WRONG_LIMITS = {"exact": 1 / 200, "sgbm": 0.03}
 """Share of ranges that are off by more than 20 %. Block matching does not keep once in 200 on Roadworld's own masks,
-which hold many far and half hidden obstacles (docs/node.md has the figures): its limit only guards what is reached.
+which hold many far and half hidden obstacles (figures: docs/measurements.md): its limit only guards what is reached.
 """
 
 

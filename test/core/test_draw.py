@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.draw import IGNORE_COLOUR, UNKNOWN_COLOUR, colour_map, heat_map, range_text, write_ranges
+from densehybrid_ros.core.draw import IGNORE_COLOUR, UNKNOWN_COLOUR, colour_map, range_text, write_ranges
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.regions import Region
 
@@ -51,11 +51,3 @@ def test_the_nearer_of_two_ranges_lies_on_top() -> None:
     bright = alone.min(axis=2) > 250
     assert bright.any()
     assert (both[bright] > 250).all()
-
-
-def test_heat_maps_end_at_their_limits() -> None:
-    colours = heat_map(np.array([[-5.0, 0.0, 1.0, 9.0]], np.float32), 0.0, 1.0)
-    assert (colours[0, 0] == colours[0, 1]).all()
-    assert (colours[0, 2] == colours[0, 3]).all()
-    assert colours[0, 1].sum() < colours[0, 2].sum()
-    assert (heat_map(np.zeros((2, 2), np.float32), 0.0, 0.0) == heat_map(np.zeros((1, 1), np.float32), 0.0, 1.0)).all()

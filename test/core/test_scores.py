@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.core.scores import SCORES, energy, score_named
+from densehybrid_ros.core.scores import SCORES, score_named
 from densehybrid_ros.errors import SetupError
 
 RNG = np.random.default_rng(1)
@@ -35,7 +35,6 @@ REFERENCES = {
     "msp": -softmax(LOGITS).max(1),
     "max_logit": -LOGITS.max(1),
     "entropy": -(softmax(LOGITS) * np.log(softmax(LOGITS))).sum(1),
-    "energy": -log_p_hat(LOGITS),
     "outlier_head_msp": (1 - softmax(LOGITS).max(1)) * np.exp(log_posterior(DATASET)),
     "rejected_by_all": -np.tanh(LOGITS).sum(1),
 }
@@ -52,11 +51,6 @@ def test_score_equals_its_formula(name: str, dtype: torch.dtype, tolerance: floa
     np.testing.assert_allclose(result.double().numpy(), REFERENCES[name], rtol=tolerance, atol=tolerance)
 
 
-def test_energy_with_a_temperature_equals_its_formula() -> None:
-    expected = -2.5 * np.log(np.exp(LOGITS / 2.5).sum(1))
-    np.testing.assert_allclose(energy(torch.tensor(LOGITS), torch.tensor(DATASET), 2.5).numpy(), expected, rtol=1e-12)
-
-
 def test_scores_of_one_pixel_worked_by_hand() -> None:
     """Logits ln 1, ln 2, ln 5: their LSE is ln 8, P(k|x) is 1/8, 1/4, 5/8. P(d_out|x) is 3/4, from channel 1."""
     logits, dataset_logits = torch.tensor([1.0, 2.0, 5.0]).log().view(1, 3, 1, 1), torch.tensor([1.0, 3.0]).log()
@@ -67,7 +61,6 @@ def test_scores_of_one_pixel_worked_by_hand() -> None:
         "msp": -5 / 8,
         "max_logit": -math.log(5),
         "entropy": (math.log(8) + 2 * math.log(4) + 5 * math.log(8 / 5)) / 8,
-        "energy": -math.log(8),
         "outlier_head_msp": 3 / 8 * 3 / 4,
         "rejected_by_all": -(0 + 3 / 5 + 12 / 13),  # tanh(ln a) = (a² − 1) / (a² + 1)
     }

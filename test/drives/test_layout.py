@@ -102,7 +102,7 @@ def test_what_is_no_drive_is_refused(tmp_path: Path) -> None:
 
 
 def test_neither_torch_nor_ros_nor_rosbags_is_imported() -> None:
-    modules = ("layout", "files", "labels", "render")
+    modules = ("layout", "files", "render")
     code = "import sys\n" + "".join(f"import densehybrid_ros.drives.{module}\n" for module in modules)
     code += "print([name for name in ('torch', 'rclpy', 'sensor_msgs', 'rosbags') if name in sys.modules])"
     root = Path(__file__).resolve().parents[2]

@@ -68,9 +68,9 @@ def test_a_stopped_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             raise KeyboardInterrupt
         original(path, picture)
 
-    original = render.write_png
+    original = render.write_picture
     with monkeypatch.context() as patch:
-        patch.setattr(render, "write_png", fail_at_second)
+        patch.setattr(render, "write_picture", fail_at_second)
         with pytest.raises(KeyboardInterrupt):
             render_lostandfound(stopped, "test", [5], 3, *SIZE)
     (first, *_) = stopped.rglob("*000000_leftImg8bit.png")

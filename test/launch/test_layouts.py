@@ -11,21 +11,25 @@ from typing import Any
 import pytest
 import yaml
 
+from densehybrid_ros.topics import (
+    ANOMALY,
+    DIAGNOSTICS,
+    IMAGE,
+    OBSTACLE_MARKERS,
+    OBSTACLE_POINTS,
+    OPEN_SET,
+    OVERLAY,
+    SEGMENTER,
+    SEMANTIC,
+)
+
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 RVIZ = CONFIG / "camera.rviz"
 FOXGLOVE = CONFIG / "foxglove_layout.json"
-TOPICS = {
-    f"/densehybrid/{name}"
-    for name in (
-        "overlay/image_raw",
-        "semantic/image_raw",
-        "anomaly/image_raw",
-        "open_set/image_raw",
-        "obstacles/points",
-        "obstacles/markers",
-    )
+SHOWN = {
+    f"/{topic.under(SEGMENTER)}": topic
+    for topic in (OVERLAY, SEMANTIC, ANOMALY, OPEN_SET, OBSTACLE_POINTS, OBSTACLE_MARKERS)
 }
-DISPLAY_OF = {"image_raw": "Image", "points": "PointCloud2", "markers": "MarkerArray"}
 WITHOUT_TOPIC = {"rviz_default_plugins/Grid", "rviz_default_plugins/TF"}
 
 
@@ -66,8 +70,8 @@ def panel(kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", [RVIZ, FOXGLOVE], ids=["rviz", "foxglove"])
 def test_a_layout_names_every_topic_of_the_node_and_no_other(path: Path) -> None:
-    named = set(re.findall(r"/densehybrid/[\w/]+", path.read_text(encoding="utf-8")))
-    assert named == TOPICS
+    named = set(re.findall(rf"/{SEGMENTER}/[\w/]+", path.read_text(encoding="utf-8")))
+    assert named == set(SHOWN)
 
 
 def test_every_rviz_display_has_a_class_a_name_of_its_own_and_a_topic_of_its_kind() -> None:
@@ -77,31 +81,31 @@ def test_every_rviz_display_has_a_class_a_name_of_its_own_and_a_topic_of_its_kin
         assert display["Enabled"] is True
         if display["Class"] not in WITHOUT_TOPIC:
             topic = display["Topic"]["Value"]
-            assert display["Class"] == f"rviz_default_plugins/{DISPLAY_OF[topic.rpartition('/')[2]]}", topic
-    assert set(shown_topics()) == TOPICS
+            assert display["Class"] == f"rviz_default_plugins/{SHOWN[topic].kind.rpartition('/')[2]}", topic
+    assert set(shown_topics()) == set(SHOWN)
 
 
-@pytest.mark.parametrize("topic", sorted(TOPICS))
+@pytest.mark.parametrize("topic", sorted(SHOWN))
 def test_rviz_subscribes_with_the_quality_of_service_that_the_node_offers(topic: str) -> None:
-    quality = shown_topics()[topic]["Topic"]
-    assert quality["Reliability Policy"] == "Reliable"
-    assert quality["Durability Policy"] == "Volatile"
+    quality, offered = shown_topics()[topic]["Topic"], SHOWN[topic]
+    assert quality["Reliability Policy"] == ("Reliable" if offered.reliable else "Best Effort")
+    assert quality["Durability Policy"] == ("Transient Local" if offered.latched else "Volatile")
     assert quality["History Policy"] == "Keep Last"
     assert 1 <= quality["Depth"] <= 5
 
 
 def test_rviz_scales_the_negative_score_by_itself_and_over_one_frame() -> None:
-    display = shown_topics()["/densehybrid/anomaly/image_raw"]
+    display = shown_topics()[f"/{ANOMALY.under(SEGMENTER)}"]
     assert display["Normalize Range"] is True  # a fixed range is cast to uint16 in Jazzy's RViz
     assert display["Median window"] == 1  # and so is a median
 
 
 def test_rviz_and_foxglove_colour_the_obstacle_points_by_score_over_the_same_range() -> None:
-    points = shown_topics()["/densehybrid/obstacles/points"]
+    points = shown_topics()[f"/{OBSTACLE_POINTS.under(SEGMENTER)}"]
     assert points["Color Transformer"] == "Intensity"
     assert points["Channel Name"] == "score"
     assert points["Autocompute Intensity Bounds"] is False
-    settings = panel("3D")["topics"]["/densehybrid/obstacles/points"]
+    settings = panel("3D")["topics"][f"/{OBSTACLE_POINTS.under(SEGMENTER)}"]
     assert settings["colorField"] == "score"
     assert settings["colorMode"] == "colormap"
     assert (settings["minValue"], settings["maxValue"]) == (points["Min Intensity"], points["Max Intensity"])
@@ -137,18 +141,18 @@ def test_every_foxglove_image_panel_shows_an_image_of_the_node() -> None:
     panels = [config for name, config in foxglove()["configById"].items() if name.startswith("Image!")]
     shown = {config["imageMode"]["imageTopic"] for config in panels}
     assert len(panels) == len(shown)
-    assert shown == {topic for topic in TOPICS if topic.endswith("/image_raw")}
+    assert shown == {name for name, topic in SHOWN.items() if topic.kind == IMAGE.kind}
 
 
 def test_foxglove_shows_diagnostics_and_parameters() -> None:
-    assert panel("DiagnosticSummary")["topicToRender"] == "/diagnostics"
-    assert panel("DiagnosticStatusPanel")["topicToRender"] == "/diagnostics"
+    assert panel("DiagnosticSummary")["topicToRender"] == DIAGNOSTICS.name
+    assert panel("DiagnosticStatusPanel")["topicToRender"] == DIAGNOSTICS.name
     assert panel("Parameters")
 
 
 def test_foxglove_plots_keys_that_the_diagnostics_carry() -> None:
     keys = {f"latency_ms_{name}" for name in ("mean", "p95", "max")} | {"input_hz", "output_hz"}
-    pattern = r'/diagnostics\.status\[:\]\{name=="/densehybrid"\}\.values\[:\]\{key=="(\w+)"\}\.value'
+    pattern = rf'{DIAGNOSTICS.name}\.status\[:\]\{{name=="/{SEGMENTER}"\}}\.values\[:\]\{{key=="(\w+)"\}}\.value'
     for path in panel("Plot")["paths"]:
         match = re.fullmatch(pattern, path["value"])
         assert match, path["value"]

@@ -6,12 +6,14 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.models.checkpoint import Calibration, load_weights, read_info, save_weights
+from densehybrid_ros.models.checkpoint import Calibration, load_weights, save_weights
 
 
 def test_what_is_saved_is_loaded(random_weights: Path, tmp_path: Path) -> None:
@@ -19,10 +21,21 @@ def test_what_is_saved_is_loaded(random_weights: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.safetensors"
     save_weights(copy, model, info, half=False)
     again, info_again = load_weights(copy)
-    assert info_again == info == read_info(copy)
+    assert info_again == info
     for first, second in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
         torch.testing.assert_close(first, second, rtol=0, atol=0)
     assert not again.training
+
+
+def test_a_curve_of_a_score_that_is_no_more_does_no_harm(random_weights: Path, tmp_path: Path) -> None:
+    """Files written before `energy`, which was `likelihood`, was removed hold its curve."""
+    model, info = load_weights(random_weights)
+    path = tmp_path / "old.safetensors"
+    save_weights(path, model, replace(info, calibration={**info.calibration, "energy": info.calibration["likelihood"]}))
+    segmenter = Segmenter.load(path)
+    assert np.isfinite(segmenter(np.zeros((64, 64, 3), np.uint8)).score).all()
+    with pytest.raises(SetupError, match="'energy' is unknown"):
+        segmenter(np.zeros((64, 64, 3), np.uint8), score="energy")
 
 
 def test_nothing_is_left_beside_the_file(random_weights: Path) -> None:
@@ -105,4 +118,4 @@ def test_metadata_that_the_node_cannot_rely_on_are_refused(
     path = tmp_path / "odd.safetensors"
     save_weights(path, model, replace(info, **change))  # type: ignore[arg-type]
     with pytest.raises(SetupError, match="unreadable metadata"):
-        read_info(path)
+        load_weights(path)

@@ -57,7 +57,6 @@ def test_the_parameter_file_names_every_parameter_with_its_default() -> None:
             continue
         default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
         assert values.pop(entry.name) == default
-        assert ("(live)" in next(line for line in text.splitlines() if f" {entry.name}:" in line)) == entry.live
     assert not values
 
 

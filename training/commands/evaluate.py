@@ -16,6 +16,7 @@ import json
 from pathlib import Path
 
 from densehybrid_ros.core.scores import SCORES, score_named
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.training.datasets import DATASETS
 from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
 from densehybrid_ros.training.evaluation.task import Task
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     report = PROTOCOLS[DATASETS[name].protocol].examine(Task(DATASETS[name], scores, **options))
     print(report.text)
     if out:
-        out.write_text(json.dumps(report.figures, indent=2) + "\n")
+        write_whole(out, json.dumps(report.figures, indent=2) + "\n")
 
 
 def _scores(text: str) -> list[str]:

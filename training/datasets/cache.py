@@ -6,14 +6,13 @@ Decoding a Cityscapes PNG takes 100 ms on one core, more than all the rest of a 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import written_whole
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 
 
@@ -49,7 +48,8 @@ class CachedSet:
         paths = [self.folder / f"{key}_{kind}.npy" for kind in ("image", "labels")]
         if not all(path.is_file() for path in paths):
             for path, values in zip(paths, self.source.read(index), strict=True):
-                _write_whole(path, values)
+                with written_whole(path, shared=True) as file:
+                    np.save(file, values)
         image, labels = (np.load(path, mmap_mode="r") for path in paths)
         return image, labels
 
@@ -62,17 +62,3 @@ def _key(source: LabelledSet, index: int) -> str:
             facts = path.stat()
             digest.update(f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns}".encode())
     return digest.hexdigest()[:32]
-
-
-def _write_whole(path: Path, values: NDArray[np.uint8]) -> None:
-    """Several processes may write the same picture: each its own part, and the last one stays."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.save(file, values)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary.is_file():
-            temporary.unlink()
-        raise SetupError(f"decoded pictures cannot be kept in {path.parent}: {error}; give another --cache") from error

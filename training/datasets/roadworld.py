@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import CAMVID_ANOMALY_ID, CAMVID_UNKNOWN, CAMVID_VOID_ID, IGNORE
+from densehybrid_ros.pictures import write_picture
 from densehybrid_ros.roadworld import Roadworld
 from densehybrid_ros.training.datasets.camvid import CAMVID
 from densehybrid_ros.training.datasets.taxonomies import CAMVID_11
@@ -52,16 +52,14 @@ def rendered_roadworld(drives: int = 40) -> RenderedRoadworld:
 def render_camvid(out: Path, split: str, seeds: range, width: int, height: int) -> None:
     """One frame per seed; frames that are there already stay, so that a stopped run goes on."""
     images, labels = out / "images" / split, out / "labels" / split
-    for folder in (images, labels):
-        folder.mkdir(parents=True, exist_ok=True)
     world = RenderedRoadworld(seeds, frames_per_drive=1, width=width, height=height)
     for index, seed in enumerate(tqdm(seeds, desc=f"render {split}", unit="frame")):
         label_path = labels / f"roadworld_{seed:05d}.png"
         if label_path.is_file():
             continue
         image, truth = world.read(index)
-        _write(images / f"roadworld_{seed:05d}.jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        _write(label_path, camvid_ids(truth))
+        write_picture(images / f"roadworld_{seed:05d}.jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        write_picture(label_path, camvid_ids(truth))
 
 
 def camvid_ids(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -70,11 +68,6 @@ def camvid_ids(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ids[truth == CAMVID_UNKNOWN] = CAMVID_ANOMALY_ID
     ids[truth == IGNORE] = CAMVID_VOID_ID
     return ids
-
-
-def _write(path: Path, image: NDArray[np.generic]) -> None:
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 92]):
-        raise SetupError(f"{path} cannot be written; is the disk full or the folder read-only?")
 
 
 ROADWORLD = replace(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.training.flow.config import flow_config
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
 
@@ -17,10 +17,8 @@ FORMAT = "densehybrid-flow-1"
 
 def save_flow(path: Path, flow: DenseFlow, name: str) -> None:
     """Writes atomically: a killed process leaves the old file or the new one."""
-    temporary = path.with_name(path.name + ".part")
     tensors = {key: value.cpu().contiguous() for key, value in flow.state_dict().items()}
-    save_file(tensors, temporary, {"format": FORMAT, "config": name})
-    os.replace(temporary, path)
+    write_whole(path, save(tensors, {"format": FORMAT, "config": name}))
 
 
 def load_flow(path: Path) -> tuple[DenseFlow, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,16 +11,13 @@ from typing import Any
 import torch
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import written_whole
 
 
 def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Writes beside the target and renames: a killed process leaves the old file or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    with written_whole(path, durable=True) as file:
         torch.save(dict(content), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
 from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
@@ -68,7 +68,7 @@ def validate_and_keep(
     save_weights(out / "weights.safetensors", model, info, half=False)
     if deciding is not None and deciding >= _best_so_far(out):
         save_weights(out / "best.safetensors", model, info, half=False)
-        _write_whole(out / "best.json", json.dumps({"deciding": deciding, "step": step, **record}))
+        write_whole(out / "best.json", json.dumps({"deciding": deciding, "step": step, **record}))
     return record
 
 
@@ -92,10 +92,3 @@ def figures_of(result: Evaluation) -> dict[str, Any]:
 def _best_so_far(out: Path) -> float:
     path = out / "best.json"
     return json.loads(path.read_text())["deciding"] if path.is_file() else -math.inf
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """A killed process leaves the old file or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text)
-    os.replace(temporary, path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from tensorboardX import SummaryWriter
+
+from densehybrid_ros.files import write_whole
 
 
 class RunLog:
@@ -17,9 +18,7 @@ class RunLog:
         path = folder / "log.jsonl"
         if path.is_file():
             kept = [line for line in path.read_text().splitlines() if _step_of(line) <= first]
-            temporary = path.with_name(path.name + ".part")
-            temporary.write_text("".join(f"{line}\n" for line in kept))
-            os.replace(temporary, path)
+            write_whole(path, "".join(f"{line}\n" for line in kept))
         self._file = path.open("a")
         self._events = SummaryWriter(str(folder / "events"), purge_step=first + 1 if first else None)
 

@@ -22,8 +22,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from stereo_msgs.msg import DisparityImage
 
-from densehybrid_ros.drives.pictures import write_whole
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.metrics.by_range import RangeTable, table_dict, table_text
 from densehybrid_ros.metrics.table import percent_text
 from densehybrid_ros.nodes.common.complaints import Complaints
@@ -94,8 +94,8 @@ class EvaluatorNode(Node):
             return
         report = {"node": self._settings.node, "frames": frames, **table_dict(rows)}
         try:
-            write_whole(self._out.with_suffix(".txt"), (text + "\n").encode())
-            write_whole(self._out, (json.dumps(report, indent=2) + "\n").encode())
+            write_whole(self._out.with_suffix(".txt"), text + "\n")
+            write_whole(self._out, json.dumps(report, indent=2) + "\n")
         except SetupError as error:
             self.problem = str(error)
 

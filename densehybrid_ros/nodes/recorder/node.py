@@ -21,6 +21,7 @@ from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert.images import array_from_image, rgb_from_image
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
@@ -28,6 +29,7 @@ from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.topics import patient_subscription
 from densehybrid_ros.nodes.recorder.settings import RecorderSettings
+from densehybrid_ros.pictures import write_picture
 from densehybrid_ros.playback.summary import summarise
 from densehybrid_ros.topics import ANOMALY, DIAGNOSTICS, IMAGE, OPEN_SET, OVERLAY, SEMANTIC, TRUTH, Topic
 
@@ -111,8 +113,7 @@ class RecorderNode(Node):
     def _write(self, drawn: NDArray[np.uint8]) -> None:
         picture = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
         path = self._out / "overlays" / f"{self._written:04d}.jpg"
-        if not cv2.imwrite(str(path), picture):
-            raise SetupError(f"{path} cannot be written; is the disk full?")
+        write_picture(path, picture, quality=95)
         height, width = picture.shape[:2]
         size = (VIDEO_WIDTH, round(height * VIDEO_WIDTH / width / 2) * 2)
         if self._video is None:
@@ -134,7 +135,7 @@ class RecorderNode(Node):
         if self._video is not None:
             self._video.release()
         summary = summarise(self._frames_in, self._latencies, self._threshold, self._ranking, self._confusion)
-        (self._out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        write_whole(self._out / "summary.json", json.dumps(summary, indent=2) + "\n")
 
 
 def _stamp(message: Image) -> Stamp:

@@ -18,12 +18,15 @@ CAMERA_NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*_?")
 
 @dataclass(frozen=True)
 class Settings(RangingSettings):
-    """The node; a whole, valid set, changed only by replacing it whole."""
+    """Cameras, network, what counts as unknown, and what is reported.
+
+    A whole, valid set; changed only by replacing it whole.
+    """
 
     cameras: tuple[str, ...] = setting(
         ("",), "names of the cameras, which prefix their topics, in and out; [''] = one without name"
     )
-    image_transport: str = setting("raw", "how images come; compressed: JPEG or PNG", choices=("raw", "compressed"))
+    image_transport: str = setting("raw", "how images come, compressed as JPEG or PNG", choices=("raw", "compressed"))
     model_path: str = setting("", "weights file (.safetensors); empty = the bundled weights")
     device: str = setting("auto", "auto (cuda:0 if there, else cpu), cpu, cuda, cuda:N")
     precision: str = setting("auto", "auto (fp16 on CUDA, fp32 on the CPU), fp32, fp16, bf16")
@@ -54,7 +57,7 @@ class Settings(RangingSettings):
     )
     range_source: str = setting(
         "auto",
-        "where ranges come from; auto = the first that comes",
+        "where ranges come from, where auto takes the first that comes",
         choices=("auto", "disparity", "depth", "stereo", "ground", "off"),
     )
     sync_tolerance: float = setting(

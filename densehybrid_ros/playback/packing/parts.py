@@ -14,8 +14,8 @@ from typing import Any
 from tqdm import tqdm
 
 from densehybrid_ros.drives.layout import DriveFrame
-from densehybrid_ros.drives.pictures import write_whole
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.playback.packing.bag_writer import new_bag, raw_messages
 from densehybrid_ros.playback.packing.bundles import MessageOptions
 from densehybrid_ros.playback.packing.messages import frame_messages
@@ -130,7 +130,7 @@ def _write_part(bag: Path, members: list[tuple[DriveFrame, int]], options: Messa
             message_count += len(messages)
             progress.update()
     table = {"origin": origin, "size": bag.stat().st_size, "frames": frame_count, "messages": message_count}
-    write_whole(note, json.dumps(table | {"warnings": warnings}).encode())
+    write_whole(note, json.dumps(table | {"warnings": warnings}))
     return Part(bag, frame_count, message_count, warnings)
 
 

@@ -17,7 +17,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.models import build_model
-from densehybrid_ros.models.checkpoint import read_info, save_weights
+from densehybrid_ros.models.checkpoint import load_weights, save_weights
 from densehybrid_ros.training.commands import evaluate
 from densehybrid_ros.training.datasets import DATASETS, labelled_set
 from densehybrid_ros.training.datasets.taxonomies import taxonomy_named
@@ -47,7 +47,9 @@ def streethazards(tmp_path: Path) -> Path:
 def weights(random_weights: Path, tmp_path: Path) -> Path:
     """Random weights for the classes of StreetHazards."""
     taxonomy, path = taxonomy_named("streethazards"), tmp_path / "weights.safetensors"
-    info = replace(read_info(random_weights), classes=taxonomy.classes, palette=taxonomy.palette, inference_width=0)
+    info = replace(
+        load_weights(random_weights)[1], classes=taxonomy.classes, palette=taxonomy.palette, inference_width=0
+    )
     save_weights(path, build_model("ladder_lite0", len(taxonomy.classes)), info, half=False)
     return path
 

@@ -15,7 +15,7 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.metrics.ranking import operating_points
 from densehybrid_ros.models import build_model
-from densehybrid_ros.models.checkpoint import WeightsInfo, load_weights, read_info, save_weights
+from densehybrid_ros.models.checkpoint import WeightsInfo, load_weights, save_weights
 from densehybrid_ros.training.batches.negative_set import KEPT, NegativeSet
 from densehybrid_ros.training.commands import export
 from densehybrid_ros.training.datasets import labelled_set
@@ -102,7 +102,7 @@ def test_the_threshold_has_the_best_f1_and_the_curve_its_rates(random_weights: P
     rng = np.random.default_rng(1)
     anomalous = rng.random(5000) < 0.2
     scores = (rng.normal(0, 1, 5000) + 2 * anomalous).astype(np.float32)
-    info = calibrated(read_info(random_weights), {"hybrid": operating_points(scores, anomalous)}, "made up")
+    info = calibrated(load_weights(random_weights)[1], {"hybrid": operating_points(scores, anomalous)}, "made up")
 
     def f1(threshold: float) -> float:
         flagged = scores >= threshold
@@ -148,12 +148,12 @@ def test_other_taxonomies_are_calibrated_on_anomalies(data: Path, random_weights
     """A binary set does for weights of any classes."""
     taxonomy = taxonomy_named("cityscapes")
     weights, out = tmp_path / "city.safetensors", tmp_path / "out.safetensors"
-    info: WeightsInfo = replace(read_info(random_weights), classes=taxonomy.classes, palette=taxonomy.palette)
+    info: WeightsInfo = replace(load_weights(random_weights)[1], classes=taxonomy.classes, palette=taxonomy.palette)
     save_weights(weights, build_model("ladder_lite0", 19), info)
     export.main(
         [str(weights), str(out), "--anomalies", "fishyscapes-static", str(data / "static"), "", "--device", "cpu"]
     )
-    assert read_info(out).calibration["hybrid"].measured_on == "fishyscapes-static (2 pictures)"
+    assert load_weights(out)[1].calibration["hybrid"].measured_on == "fishyscapes-static (2 pictures)"
 
 
 @pytest.mark.parametrize(

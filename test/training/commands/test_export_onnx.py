@@ -14,7 +14,7 @@ import pytest
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
-from densehybrid_ros.models.checkpoint import read_info, save_weights
+from densehybrid_ros.models.checkpoint import load_weights, save_weights
 from densehybrid_ros.training.commands import export_onnx
 
 
@@ -50,7 +50,7 @@ def test_the_exported_network_answers_as_torch_does(
     weights = random_weights
     if architecture != "ladder_lite0":
         weights = tmp_path / "weights.safetensors"
-        info = replace(read_info(random_weights), architecture=architecture)
+        info = replace(load_weights(random_weights)[1], architecture=architecture)
         save_weights(weights, build_model(architecture, 11), info)
     out = tmp_path / "network.onnx"
     export_onnx.main([str(out), "--weights", str(weights), "--size", *map(str, size)])

@@ -182,7 +182,7 @@ def test_noise_enters_a_unit_moved_and_scaled_by_all_that_entered_earlier_ones()
         parameters = block.couplings[index].network(torch.cat(earlier, 1))  # type: ignore[index, union-attr, operator]
         shift, log_scale = parameters[:, :2], 2 * torch.tanh(parameters[:, 2:] / 2)
         entering.append(noise[:, 2 * index : 2 * index + 2] * log_scale.exp() + shift)
-        assert min(float(shift.std()), float(log_scale.std())) > 1e-3
+        assert min(shift.std().item(), log_scale.std().item()) > 1e-3
     second = block.units[1](torch.cat([first, entering[0]], 1))[0]  # type: ignore[index, operator]
     expected = block.units[2](torch.cat([second, entering[1]], 1))[0]  # type: ignore[index, operator]
     torch.testing.assert_close(block(x, noise)[0], expected)

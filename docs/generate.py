@@ -1,0 +1,94 @@
+"""python docs/generate.py: writes config/segmenter.yaml and the tables of the docs from the code that they describe.
+
+A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->` of any page here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from densehybrid_ros import options, topics
+from densehybrid_ros.nodes.evaluator.settings import EvaluatorSettings
+from densehybrid_ros.nodes.player.settings import PlayerSettings
+from densehybrid_ros.nodes.recorder.settings import RecorderSettings
+from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.training.datasets import CHECKABLE
+from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
+
+DOCS = Path(__file__).resolve().parent
+PARAMETERS = DOCS.parent / "config" / "segmenter.yaml"
+SETTINGS = {
+    "segmenter parameters": Settings,
+    "player parameters": PlayerSettings,
+    "recorder parameters": RecorderSettings,
+    "evaluator parameters": EvaluatorSettings,
+    "recipe keys": Recipe,
+    "set keys": SetSource,
+}
+TOPICS = {"taken": topics.INPUTS, "published": topics.OUTPUTS, "ground truth": topics.TRUTHS}
+
+
+def data_sets_table() -> str:
+    """The records of the data sets as a table."""
+    rows = ["| name | splits, the **reported** one | classes | below ROOT |", "|---|---|---|---|"]
+    for each in CHECKABLE.values():
+        splits = dict.fromkeys(filter(None, (*each.splits, each.reported)))
+        listed = ", ".join(f"**{split}**" if split == each.reported else split for split in splits) or "none"
+        rows += options.table_rows([f"`{each.name}`", listed, each.taxonomy.title], each.layout)
+    return "\n".join(rows) + "\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "data sets": data_sets_table,
+    **{name: partial(options.markdown_table, kind) for name, kind in SETTINGS.items()},
+    **{name: partial(topics.markdown_table, name, listed) for name, listed in TOPICS.items()},
+}
+PLACE = re.compile(r"(?<=^<!-- table: )([\w ]+)( -->\n).*?(?=^<!-- end -->$)", re.DOTALL | re.MULTILINE)
+HEAD = """\
+# Every parameter of the segmenter node, with its default. (live): changes at run time, from the next frame on; the
+# others are read when the node is configured. An integer is taken for a double.
+# Written by docs/generate.py from the settings of the node.
+/**:
+  ros__parameters:
+"""
+INDENT = "    "
+
+
+def generated() -> dict[Path, str]:
+    """What each file with something generated in it should hold."""
+    pages = {path: PLACE.sub(_filled, path.read_text()) for path in sorted(DOCS.glob("*.md"))}
+    return {PARAMETERS: parameter_file(), **pages}
+
+
+def _filled(place: re.Match[str]) -> str:
+    return place[1] + place[2] + TABLES[place[1]]()
+
+
+def parameter_file() -> str:
+    """All settings of the node, as a ROS parameter file."""
+    text, group = HEAD, None
+    for entry in options.settings_of(Settings):
+        if entry.group is not group:
+            group = entry.group
+            text += "\n" + _comment(f"--- {(group.__doc__ or '').splitlines()[0]}")
+        live, bounds = "(live) " if entry.live else "", f" ({entry.range_text})" if entry.range_text else ""
+        text += _comment(f"{live}{entry.description}{bounds}")
+        value = f"# {entry.name}: 0.0" if entry.is_unset else f"{entry.name}: {json.dumps(entry.default)}"
+        text += f"{INDENT}{value}\n"
+    return text
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, 116, initial_indent=f"{INDENT}# ", subsequent_indent=f"{INDENT}# ") + "\n"
+
+
+if __name__ == "__main__":
+    for path, text in generated().items():
+        if path.read_text() != text:
+            path.write_text(text)
+            print(f"{path} is renewed")
