@@ -80,7 +80,7 @@ def test_each_answer_needs_the_parts_that_it_shows() -> None:
         SEMANTIC: {"semantic"},
         ANOMALY: {"score"},
         OPEN_SET: {"open_set"},
-        **dict.fromkeys((OVERLAY, *OBSTACLE_TOPICS), {"open_set", "score"}),
+        **{topic: {"open_set", "score"} for topic in (OVERLAY, *OBSTACLE_TOPICS)},
     }
     assert {part for topic in LISTED for part in topic.parts} == PARTS
     assert {topic for topic in LISTED if topic.shows_obstacles} == {OVERLAY, *OBSTACLE_TOPICS}
