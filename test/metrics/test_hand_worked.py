@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from densehybrid_ros.metrics.by_range import RangeTable, table_dict
+from densehybrid_ros.metrics.by_range import RangeTable, range_of_disparity, table_dict
 from densehybrid_ros.metrics.ranking import Ranking, fpr_at_tpr, operating_points
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix, class_iou, mean_iou
@@ -50,6 +50,18 @@ def test_every_way_to_rank_gives_what_is_worked_by_hand() -> None:
     for found in ways:
         assert found is not None
         assert (found.ap, found.auroc, found.fpr95) == pytest.approx((RANKING.ap, RANKING.auroc, RANKING.fpr95))
+
+
+@pytest.mark.parametrize("exact_pixels", [8, 7])
+def test_a_threshold_finds_all_pixels_of_its_point(exact_pixels: int) -> None:
+    """Counted in cells, it is the least score of a cell: at most a 2048th below."""
+    score = np.array([[-1000.1, -3.3, -0.7, 0.0, 1e-3, 0.7, 55.5, 1234.5]], np.float32)
+    pool = RankingPool(exact_pixels)
+    pool.add(score, TRUTH)
+    points = pool.points()
+    np.testing.assert_allclose(points.thresholds, score[0, ::-1], rtol=2**-11)
+    found = [int((score[TRUTH == UNKNOWN] >= threshold).sum()) for threshold in points.thresholds]
+    assert points.true_positives.tolist() == found
 
 
 def test_ignored_pixels_change_nothing_whatever_their_score() -> None:
@@ -96,3 +108,9 @@ def test_a_rate_is_met_at_the_first_point_that_reaches_it_and_beyond_all_points_
     points = operating_points(TIED[0], TRUTH[0] == UNKNOWN)
     rates = {0.0: 0.0, 1 / 3: 0.0, 0.34: 2 / 5, 2 / 3: 2 / 5, 0.67: 3 / 5, 1.0: 3 / 5, 1.1: 1.0}
     assert {rate: fpr_at_tpr(points, rate) for rate in rates} == rates
+
+
+@pytest.mark.parametrize("least", [-5.0, -0.5, 0.0, float("nan"), float("-inf")])
+def test_no_disparity_from_zero_down_has_a_range_whatever_the_least_is_said_to_be(least: float) -> None:
+    disparity = np.array([[4, 0.25, 0, -0.25, -4]], np.float32)
+    assert range_of_disparity(disparity, 100.0, 0.5, least).tolist() == [[12.5, 200.0, 0, 0, 0]]

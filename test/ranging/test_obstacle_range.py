@@ -149,6 +149,13 @@ def test_the_error_of_a_disparity_grows_with_the_square_of_the_distance() -> Non
     assert range_from_depth(disparity, 0.02).depth_error(9.0) == pytest.approx(0.18)
 
 
+@pytest.mark.parametrize("least", [-5.0, -0.5, 0.0, float("nan"), float("-inf")])
+def test_nothing_is_measured_from_zero_down_whatever_the_least_disparity_is_said_to_be(least: float) -> None:
+    disparity = np.array([[4, 0.25, 0, -0.25, -4]], np.float32)
+    inverse = range_from_disparity(disparity, 100.0, 0.5, least, 0.5).inverse_depth((slice(None), slice(None)))
+    np.testing.assert_allclose(inverse, [[0.08, 0.005, 0, 0, 0]])
+
+
 def measured_at(depth: float, share: float, left: int = 290) -> Obstacle:
     """A box that stands 7.55 m away, of whose pixels that share is measured, at another distance."""
     scene = Scene(left=left)

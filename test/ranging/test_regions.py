@@ -97,8 +97,8 @@ def test_the_foot_is_the_lowest_row_that_is_no_leak() -> None:
     assert foot(Region(100, 50, mask, int(mask.sum()))) == (105.0, 53.0)
     mask[4, 10:13] = True
     assert foot(Region(100, 50, mask, int(mask.sum()))) == (111.0, 54.0)
-    narrow = np.ones((5, 1), np.bool_)
-    assert foot(Region(7, 2, narrow, 5)) == (7.0, 6.0)
+    narrow = np.ones((6, 1), np.bool_)
+    assert foot(Region(7, 2, narrow, 6)) == (7.0, 7.0)
     two = np.array([[1, 1], [1, 1], [1, 0]], np.bool_)
     assert foot(Region(0, 0, two, 5)) == (0.5, 1.0)
 
