@@ -61,6 +61,11 @@ def test_an_integer_is_taken_for_a_float() -> None:
     assert math.isnan(CAR.speed)
 
 
+def test_the_ends_of_a_range_belong_to_it() -> None:
+    for doors in (0, 5):
+        assert changed(CAR, {"doors": doors}).doors == doors
+
+
 def test_nested_sets_and_lists_of_them_are_built_from_mappings() -> None:
     car = built(Car, {"name": "mini", "spare": {"size": 1}, "wheels": [{}, {"size": 0.5}], "tags": ["new", "fast"]})
     assert car == Car("mini", spare=Wheel(1.0), wheels=[Wheel(), Wheel(0.5)], tags=("new", "fast"))

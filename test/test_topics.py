@@ -12,7 +12,7 @@ import pytest
 
 from densehybrid_ros import topics
 from densehybrid_ros.core.postprocess import PARTS
-from densehybrid_ros.topics import IMAGE, LABELS, OPEN_SET, Topic
+from densehybrid_ros.topics import ANOMALY, IMAGE, LABELS, OBSTACLE_TOPICS, OPEN_SET, OVERLAY, SEMANTIC, Topic
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTED = [value for value in vars(topics).values() if isinstance(value, Topic)]
@@ -69,11 +69,21 @@ def test_a_name_elsewhere_is_found(source: str) -> None:
     assert name_literals(source)
 
 
-def test_every_name_is_used_once_and_every_part_is_one_of_the_segmenters() -> None:
+def test_every_name_is_used_once() -> None:
     names = [topic.of("") for topic in LISTED]
     assert len(set(names)) == len(names)
-    assert {part for topic in LISTED for part in topic.parts} == PARTS
     assert all(re.fullmatch(r"\w+/msg/\w+", topic.kind) for topic in LISTED)
+
+
+def test_each_answer_needs_the_parts_that_it_shows() -> None:
+    assert {topic: topic.parts for topic in LISTED if topic.parts} == {
+        SEMANTIC: {"semantic"},
+        ANOMALY: {"score"},
+        OPEN_SET: {"open_set"},
+        **{topic: {"open_set", "score"} for topic in (OVERLAY, *OBSTACLE_TOPICS)},
+    }
+    assert {part for topic in LISTED for part in topic.parts} == PARTS
+    assert {topic for topic in LISTED if topic.shows_obstacles} == {OVERLAY, *OBSTACLE_TOPICS}
 
 
 def test_names_of_a_camera_with_and_without_name() -> None:
