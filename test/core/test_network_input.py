@@ -36,13 +36,15 @@ def test_the_network_sees_pixels_over_255_in_the_order_of_the_picture(model: nn.
     np.testing.assert_allclose(segmenter(picture).score, score, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(("width", "kind"), [(64, cv2.INTER_AREA), (288, cv2.INTER_LINEAR)])
-def test_a_picture_is_averaged_where_it_shrinks_and_interpolated_where_it_grows(
-    model: nn.Module, width: int, kind: int
+@pytest.mark.parametrize(
+    ("height", "width", "kind"), [(96, 64, cv2.INTER_AREA), (96, 288, cv2.INTER_LINEAR), (100, 192, cv2.INTER_LINEAR)]
+)
+def test_a_picture_is_averaged_where_it_gets_narrower_and_interpolated_elsewhere(
+    model: nn.Module, height: int, width: int, kind: int
 ) -> None:
-    picture = np.random.default_rng(1).integers(0, 256, (96, 192, 3), dtype=np.uint8)
+    picture = np.random.default_rng(1).integers(0, 256, (height, 192, 3), dtype=np.uint8)
     segmenter = Segmenter.load(device="cpu", inference_width=width)
-    resized = cv2.resize(picture, segmenter.inference_size(96, 192)[::-1], interpolation=kind)
-    assert resized.shape[1] == width
+    resized = cv2.resize(picture, segmenter.inference_size(height, 192)[::-1], interpolation=kind)
+    assert resized.shape[:2] != picture.shape[:2]
     for found, wanted in zip(segmenter.logits(picture), answers(model, resized), strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)

@@ -86,30 +86,6 @@ def test_the_plain_term_is_unbounded_and_the_bounded_one_is_not() -> None:
     assert likelihood_loss(low, DATASET_LABELS, bounded).item() >= 0
 
 
-def softplus(x: np.ndarray) -> np.ndarray:
-    return np.log1p(np.exp(x))
-
-
-def test_the_bounded_term_equals_its_formula() -> None:
-    """softplus(LSE) over negatives plus softplus(−LSE) over inliers, each a mean over its own pixels."""
-    lse = np.log(np.exp(LOGITS.numpy()).sum(1))
-    inlier, negative = DATASET_LABELS.numpy() == 0, DATASET_LABELS.numpy() == 1
-    expected = softplus(lse[negative]).mean() + softplus(-lse[inlier]).mean()
-    assert abs(softplus(lse[negative]).mean() - softplus(-lse[negative]).mean()) > 0.1, "the signs do not show"
-    assert likelihood_loss(LOGITS, DATASET_LABELS, HybridLossWeights(bounded=True)).item() == pytest.approx(expected)
-
-
-def test_the_bounded_term_pushes_negatives_down_and_inliers_up() -> None:
-    """Gradients by LSE: σ(LSE) / negatives, and −σ(−LSE) / inliers. With one class LSE is the logit; void gets none."""
-    logits = torch.tensor([[[[2.0, -1.0, 0.5, 3.0, -2.0]]]], dtype=torch.float64, requires_grad=True)
-    labels = torch.tensor([[[0, 0, 1, 1, 255]]])
-    likelihood_loss(logits, labels, HybridLossWeights(bounded=True)).backward()
-    assert logits.grad is not None
-    sigmoid = logits.detach().sigmoid()[0, 0, 0].tolist()
-    expected = [(sigmoid[0] - 1) / 2, (sigmoid[1] - 1) / 2, sigmoid[2] / 2, sigmoid[3] / 2, 0.0]
-    assert logits.grad.flatten().tolist() == pytest.approx(expected)
-
-
 @pytest.mark.parametrize("changes", [{}, {"bounded": True}, {"by_set": True}, {"outlier": 3.0}, {"as_released": True}])
 def test_the_parts_of_a_batch_add_up_to_it(changes: dict[str, object]) -> None:
     """Two pictures whose counts of inliers, negatives and void differ, each with the counts of both."""
