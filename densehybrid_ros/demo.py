@@ -23,9 +23,9 @@ from typing import NoReturn
 
 from densehybrid_ros.dds.profile import take_profile
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.metrics.summary import summary_table
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 from densehybrid_ros.playback.sources import open_source
-from densehybrid_ros.playback.summary import summary_table
 from densehybrid_ros.topics import OPEN_SET, SEGMENTER
 
 ROADWORLD_FRAMES, MOST_FRAMES = 40, 200

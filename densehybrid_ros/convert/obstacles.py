@@ -15,9 +15,8 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from densehybrid_ros.convert.cloud import cloud_message
-from densehybrid_ros.core.draw import range_text
-from densehybrid_ros.nodes.segmenter.outputs.transforms import FrameChange
-from densehybrid_ros.ranging.obstacles import Obstacle
+from densehybrid_ros.convert.transforms import FrameChange
+from densehybrid_ros.ranging.obstacles import Obstacle, range_text
 
 try:
     from vision_msgs.msg import (  # pyright: ignore[reportMissingImports] - brought by ROS alone

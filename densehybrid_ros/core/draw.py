@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.core.segmenter import Scene
-from densehybrid_ros.ranging.obstacles import Obstacle
 
 UNKNOWN_COLOUR = (255, 40, 40)
 OUTLINE_COLOUR = (255, 255, 255)
@@ -43,20 +42,13 @@ def overlay(image: NDArray[np.uint8], scene: Scene, palette: list[list[int]], al
     return blended.astype(np.uint8, copy=False)
 
 
-def range_text(obstacle: Obstacle) -> str:
-    """ "23.4 m", or "no range"."""
-    return "no range" if obstacle.range is None else f"{obstacle.range:.1f} m"
-
-
-def write_ranges(picture: NDArray[np.uint8], obstacles: Sequence[Obstacle]) -> None:
-    """Writes the range above each obstacle into (H, W, 3) RGB, in place; nearer ones over farther ones."""
+def write_above(picture: NDArray[np.uint8], texts: Sequence[tuple[str, tuple[slice, slice]]]) -> None:
+    """Writes each text above its window (rows, columns) of (H, W, 3) RGB, in place; earlier ones over later ones."""
     height, width = picture.shape[:2]
     scale = max(width / 1600, 0.4)
     thickness = max(1, round(scale * 1.6))
-    for obstacle in reversed(obstacles):
-        text = range_text(obstacle)
+    for text, (rows, columns) in reversed(texts):
         (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
-        rows, columns = obstacle.region.window
         left = min(max((columns.start + columns.stop - text_width) // 2, 0), max(width - text_width, 0))
         bottom = rows.start - below - 2
         if bottom < text_height:  # no room above

@@ -14,7 +14,7 @@ from rosbags.typesys import Stores, get_typestore
 from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import FrameError, rgb_from_image
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, Source
+from densehybrid_ros.playback.played import PlayedFrame, PlayedMessage, Source
 from densehybrid_ros.topics import (
     CAMERA_INFO,
     COMPRESSED,

@@ -40,3 +40,8 @@ class Obstacle:
     """The same from frame to frame; 0 before it is tracked."""
     closing_speed: float | None = None
     """m/s, positive = comes nearer; None until it has been seen for long enough."""
+
+
+def range_text(obstacle: Obstacle) -> str:
+    """ "23.4 m", or "no range"."""
+    return "no range" if obstacle.range is None else f"{obstacle.range:.1f} m"

@@ -16,14 +16,9 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from densehybrid_ros.convert import obstacles as obstacle_messages
+from densehybrid_ros.convert.transforms import UNCHANGED, FrameChange, rotation_matrix
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.nodes.segmenter.outputs.transforms import (
-    UNCHANGED,
-    FrameChange,
-    NoTransform,
-    Transforms,
-    rotation_matrix,
-)
+from densehybrid_ros.nodes.segmenter.outputs.transforms import NoTransform, Transforms
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.regions import Region
 from densehybrid_ros.ranging.survey import POINT

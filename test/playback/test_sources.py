@@ -13,8 +13,8 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
+from densehybrid_ros.metrics.summary import summarise, summary_table
 from densehybrid_ros.playback.sources import open_source
-from densehybrid_ros.playback.summary import summarise, summary_table
 from densehybrid_ros.topics import TRUTH
 
 

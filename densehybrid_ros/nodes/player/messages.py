@@ -16,7 +16,7 @@ from densehybrid_ros.camera import Pinhole, camera_matrix, projection_matrix, ri
 from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.labels import CAMVID_UNKNOWN, binary_truth
-from densehybrid_ros.playback.sources import PlayedFrame
+from densehybrid_ros.playback.played import PlayedFrame
 from densehybrid_ros.topics import ANOMALY_TRUTH, CAMERA_INFO, DISPARITY, IMAGE, RIGHT_IMAGE, RIGHT_INFO, TRUTH
 
 CDR_HEADER = 4

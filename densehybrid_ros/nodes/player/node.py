@@ -30,7 +30,8 @@ from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.topics import message_type, publisher
 from densehybrid_ros.nodes.player.messages import decoded, frame_messages, restamped, stamp_of
 from densehybrid_ros.nodes.player.settings import PlayerSettings
-from densehybrid_ros.playback.sources import PlayedFrame, PlayedMessage, open_source
+from densehybrid_ros.playback.played import PlayedFrame, PlayedMessage
+from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.topics import CLOCK, COMPRESSED, IMAGE, PAUSE
 
 SETTLE = 2.0

@@ -25,12 +25,12 @@ from densehybrid_ros.files import write_whole
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
+from densehybrid_ros.metrics.summary import summarise
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.topics import patient_subscription
 from densehybrid_ros.nodes.recorder.settings import RecorderSettings
 from densehybrid_ros.pictures import write_picture
-from densehybrid_ros.playback.summary import summarise
 from densehybrid_ros.topics import ANOMALY, DIAGNOSTICS, IMAGE, OPEN_SET, OVERLAY, SEMANTIC, TRUTH, Topic
 
 Stamp = tuple[int, int]

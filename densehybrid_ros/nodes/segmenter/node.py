@@ -31,11 +31,11 @@ from densehybrid_ros.nodes.common.topics import publisher
 from densehybrid_ros.nodes.segmenter.camera import Camera
 from densehybrid_ros.nodes.segmenter.frame import Dropped, Frame
 from densehybrid_ros.nodes.segmenter.health.diagnostics import diagnostics_message
-from densehybrid_ros.nodes.segmenter.health.reporting import Condition, Reporter, facts, verdict
 from densehybrid_ros.nodes.segmenter.health.statistics import FrameStatistics
 from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
+from densehybrid_ros.nodes.segmenter.reporting import Condition, Reporter, facts, verdict
 from densehybrid_ros.nodes.segmenter.work import MOST_EXHAUSTED, FrameWork
 from densehybrid_ros.topics import DIAGNOSTICS, ENABLE, SEGMENTER
 

@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.convert.images import FrameError
 from densehybrid_ros.nodes.player.messages import decoded, frame_messages, restamped, stamp_of
-from densehybrid_ros.playback.sources import PlayedFrame
+from densehybrid_ros.playback.played import PlayedFrame
 
 SECOND = 1_000_000_000
 

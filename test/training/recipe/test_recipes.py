@@ -11,10 +11,9 @@ import yaml
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
-from densehybrid_ros.options import markdown_table
 from densehybrid_ros.training.commands import train
 from densehybrid_ros.training.recipe.reading import read_recipe
-from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
+from densehybrid_ros.training.recipe.recipe import Recipe
 from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps, set_learning_rate
 from densehybrid_ros.training.run.start import make_optimizer
 
@@ -176,13 +175,6 @@ def test_keys_can_be_shared_within_a_recipe(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("architecture: ldn121\nsteps: 1\ntrain:\n- &x {name: camvid, root: x}\n- {<<: *x, root: y}\n")
     assert [(source.name, source.root) for source in read_recipe(path).train] == [("camvid", "x"), ("camvid", "y")]
-
-
-def test_the_docs_list_every_key_of_a_recipe() -> None:
-    """Where this fails, put what it wants in the place of the table."""
-    docs = (Path(__file__).parents[3] / "docs/training.md").read_text()
-    for kind in (Recipe, SetSource):
-        assert markdown_table(kind) in docs
 
 
 def test_numbers_may_be_written_as_engineers_do(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
 
 from densehybrid_ros.convert.images import scaled_camera_info
-from densehybrid_ros.core.draw import overlay, write_ranges
+from densehybrid_ros.core.draw import overlay, write_above
 from densehybrid_ros.models.checkpoint import WeightsInfo
 from densehybrid_ros.nodes.common.topics import lifecycle_publisher
 from densehybrid_ros.nodes.segmenter.frame import Frame
@@ -16,7 +16,7 @@ from densehybrid_ros.nodes.segmenter.outputs.image_publisher import publish_imag
 from densehybrid_ros.nodes.segmenter.outputs.label_info import LabelInfoPublisher, label_names
 from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import ObstacleOutputs
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
-from densehybrid_ros.ranging.obstacles import Obstacle
+from densehybrid_ros.ranging.obstacles import Obstacle, range_text
 from densehybrid_ros.topics import (
     ANOMALY,
     LABELS,
@@ -89,5 +89,5 @@ class CameraOutputs:
         """Publishes the picture for people, with the ranges of the obstacles that are given, if it is wanted."""
         if OVERLAY in frame.wanted:
             drawn = overlay(frame.image, frame.scene, self._weights.palette, frame.settings.overlay_alpha)
-            write_ranges(drawn, obstacles)
+            write_above(drawn, [(range_text(each), each.region.window) for each in obstacles])
             publish_image(self._publishers[OVERLAY], drawn, "rgb8", frame.header)

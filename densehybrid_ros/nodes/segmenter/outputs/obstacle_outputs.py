@@ -13,9 +13,10 @@ from densehybrid_ros.convert.obstacles import (
     obstacles_json,
     points_message,
 )
+from densehybrid_ros.convert.transforms import UNCHANGED
 from densehybrid_ros.nodes.common.topics import lifecycle_publisher
 from densehybrid_ros.nodes.segmenter.frame import Frame
-from densehybrid_ros.nodes.segmenter.outputs.transforms import UNCHANGED, NoTransform, Transforms
+from densehybrid_ros.nodes.segmenter.outputs.transforms import NoTransform, Transforms
 from densehybrid_ros.ranging.survey import Survey, obstacle_points
 from densehybrid_ros.topics import (
     OBSTACLE_MARKERS,

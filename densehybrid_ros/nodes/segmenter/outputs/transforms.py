@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
+from densehybrid_ros.convert.transforms import FrameChange, frame_change
 from densehybrid_ros.errors import SetupError
-
-
-@dataclass(frozen=True)
-class FrameChange:
-    """How one frame lies in another."""
-
-    matrix: NDArray[np.float64]
-    """(3, 4): rotation and shift, m."""
-    rotation: tuple[float, float, float, float]
-    """The rotation as a quaternion x, y, z, w."""
-
-    def points(self, xyz: NDArray[np.floating]) -> NDArray[np.floating]:
-        """(N, 3) points of the one frame in the other."""
-        return xyz @ self.matrix[:, :3].T + self.matrix[:, 3]
-
-
-UNCHANGED = FrameChange(np.eye(3, 4), (0.0, 0.0, 0.0, 1.0))
 
 
 class NoTransform(RuntimeError):
@@ -66,21 +47,7 @@ class Transforms:
             ).transform
         except Exception as error:  # tf2 has a family of errors, all of which mean this
             raise NoTransform(f"no transform from {header.frame_id} to {self.target_frame}: {error}") from error
-        rotation, shift = found.rotation, found.translation
-        turn = (rotation.x, rotation.y, rotation.z, rotation.w)
-        return FrameChange(np.column_stack([rotation_matrix(*turn), [shift.x, shift.y, shift.z]]), turn)
+        return frame_change(found)
 
     def destroy(self) -> None:
         self._listener.unregister()
-
-
-def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float64]:
-    """(3, 3) of a quaternion of any length > 0."""
-    x, y, z, w = np.array([x, y, z, w]) / np.sqrt(x * x + y * y + z * z + w * w)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
