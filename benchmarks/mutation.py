@@ -31,12 +31,12 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {
-    "core": ("densehybrid_ros/core", "test/core"),
-    "ranging": ("densehybrid_ros/ranging", "test/ranging"),
-    "metrics": ("densehybrid_ros/metrics", "test/metrics"),
-    "losses": ("training/losses", "test/training/losses"),
+    "core": ("densehybrid_ros/core", ["test/core"]),
+    "ranging": ("densehybrid_ros/ranging", ["test/ranging", "test/docs"]),
+    "metrics": ("densehybrid_ros/metrics", ["test/metrics"]),
+    "losses": ("training/losses", ["test/training/losses"]),
 }
-"""Sources and their tests."""
+"""Sources and their tests; the tables of the documentation hold the settings of ranging."""
 LOADED = ("cv2", "numpy", "pytest", "sklearn.metrics", "torch")
 """By the process that is forked."""
 Place = tuple[Path, tuple[int, int]]
@@ -108,13 +108,13 @@ def run_in_fork(work: Callable[[], int], timeout: float) -> int | None:
     return None
 
 
-def run_tests(tree: Path, tests: str) -> int:
+def run_tests(tree: Path, tests: Sequence[str]) -> int:
     """Exit status of pytest over `tests`, in this process."""
     import pytest
 
     os.chdir(tree)
     sys.path.insert(0, str(tree))
-    return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", tests]))
+    return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests]))
 
 
 def judged(room: str, tree: Path, place: Place, error: tuple[Any, int], timeout: float) -> Mutant:
@@ -140,7 +140,7 @@ def mutants(room: str, tree: Path, names: Sequence[str], sample: int, seed: int,
         SystemExit: the tests fail without any error, or take longer than `timeout` s.
     """
     if run_in_fork(lambda: run_tests(tree, ROOMS[room][1]), timeout) != 0:
-        sys.exit(f"the tests in {ROOMS[room][1]} fail as they are, or take longer than {timeout:g} s")
+        sys.exit(f"the tests in {', '.join(ROOMS[room][1])} fail as they are, or take longer than {timeout:g} s")
     every = sorted((tree / ROOMS[room][0]).glob("**/*.py"))
     files = [file for file in every if not names or str(file).endswith(tuple(names))]
     places = places_of(files)

@@ -1,5 +1,7 @@
 """python docs/generate.py: writes config/segmenter.yaml and the tables of the docs from the code that they describe.
 
+Of the layouts of RViz and Foxglove in config/ it writes the names of topics alone; all else in them is set by hand.
+
 A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->` of any page here.
 """
 
@@ -17,11 +19,25 @@ from densehybrid_ros.nodes.evaluator.settings import EvaluatorSettings
 from densehybrid_ros.nodes.player.settings import PlayerSettings
 from densehybrid_ros.nodes.recorder.settings import RecorderSettings
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.topics import (
+    ANOMALY,
+    OBSTACLE_MARKERS,
+    OBSTACLE_POINTS,
+    OPEN_SET,
+    OVERLAY,
+    SEGMENTER,
+    SEMANTIC,
+    Topic,
+)
 from densehybrid_ros.training.datasets import CHECKABLE
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
 DOCS = Path(__file__).resolve().parent
-PARAMETERS = DOCS.parent / "config" / "segmenter.yaml"
+CONFIG = DOCS.parent / "config"
+PARAMETERS, RVIZ, FOXGLOVE = (CONFIG / name for name in ("segmenter.yaml", "camera.rviz", "foxglove_layout.json"))
+IMAGES = {"Overlay": OVERLAY, "Semantic": SEMANTIC, "Anomaly": ANOMALY, "Open set": OPEN_SET}
+OBSTACLES = {"Obstacle points": OBSTACLE_POINTS, "Obstacle markers": OBSTACLE_MARKERS}
+"""What the layouts show, by the names of its displays in RViz."""
 SETTINGS = {
     "segmenter parameters": Settings,
     "player parameters": PlayerSettings,
@@ -62,7 +78,7 @@ INDENT = "    "
 def generated() -> dict[Path, str]:
     """What each file with something generated in it should hold."""
     pages = {path: PLACE.sub(_filled, path.read_text()) for path in sorted(DOCS.glob("*.md"))}
-    return {PARAMETERS: parameter_file(), **pages}
+    return {PARAMETERS: parameter_file(), RVIZ: rviz_layout(), FOXGLOVE: foxglove_layout(), **pages}
 
 
 def _filled(place: re.Match[str]) -> str:
@@ -81,6 +97,30 @@ def parameter_file() -> str:
         value = f"# {entry.name}: 0.0" if entry.is_unset else f"{entry.name}: {json.dumps(entry.default)}"
         text += f"{INDENT}{value}\n"
     return text
+
+
+def rviz_layout() -> str:
+    """The layout with the topics of its displays as they are now."""
+    text = RVIZ.read_text()
+    for name, topic in (IMAGES | OBSTACLES).items():
+        display = rf"(?<=\n      Name: {name}\n)((?:      .*\n)*?        Value: )/\S+"
+        text = re.sub(display, rf"\g<1>{_shown(topic)}", text)
+    return text
+
+
+def foxglove_layout() -> str:
+    """The layout with the topics of its panels as they are now."""
+    layout = json.loads(FOXGLOVE.read_text())
+    panels = layout["configById"]
+    for name, topic in IMAGES.items():
+        panels[f"Image!{name.lower().replace(' ', '_')}"]["imageMode"]["imageTopic"] = _shown(topic)
+    obstacles = panels["3D!obstacles"]
+    obstacles["topics"] = dict(zip(map(_shown, OBSTACLES.values()), obstacles["topics"].values(), strict=True))
+    return json.dumps(layout, indent=2) + "\n"
+
+
+def _shown(topic: Topic) -> str:
+    return f"/{topic.under(SEGMENTER)}"
 
 
 def _comment(text: str) -> str:

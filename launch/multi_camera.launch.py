@@ -1,7 +1,7 @@
 """Several cameras, one network: ros2 launch densehybrid_ros multi_camera.launch.py cameras:=front,left,right
 
-Camera NAME is read from NAME/image_raw and NAME/camera_info in the node's namespace, and answered under
-densehybrid/NAME/. `image_topics` and `camera_info_topics` name other topics, in the order of the cameras.
+Camera NAME is read from topics under NAME/ in the node's namespace, and answered under densehybrid/NAME/.
+`image_topics` and `camera_info_topics` name other topics, in the order of the cameras.
 """
 
 from launch.actions import OpaqueFunction

@@ -44,6 +44,10 @@ class Figures:
         """Name → percent with two decimals; None where it is undefined."""
         return {each.name: percent(getattr(self, each.name)) for each in fields(self)}
 
+    def known_percents(self) -> dict[str, float]:
+        """Name → percent of those that are defined."""
+        return {name: value for name, value in self.percents().items() if value is not None}
+
 
 def percent(value: float) -> float | None:
     """With two decimals; None for nan."""

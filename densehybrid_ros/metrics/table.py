@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -22,6 +23,11 @@ def percent_headings(titles: Mapping[str, str]) -> list[str]:
 def percent_cells(percents: Mapping[str, float | None]) -> list[str]:
     """Two decimals, or a dash where a figure is undefined."""
     return [percent_text(value) for value in percents.values()]
+
+
+def percents_text(titles: Mapping[str, str], percents: Mapping[str, Any]) -> str:
+    """As in "AP 96.00 %, FPR95 - %"."""
+    return ", ".join(f"{title} {percent_text(percents[name])} %" for name, title in titles.items())
 
 
 def percent_text(value: float | None) -> str:

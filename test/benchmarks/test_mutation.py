@@ -29,7 +29,7 @@ SCRIPT = """
 import json, pathlib, sys, time
 sys.path.insert(0, sys.argv[1])
 import mutation
-mutation.ROOMS = {"toy": ("toy", "tests")}
+mutation.ROOMS = {"toy": ("toy", ["tests"])}
 tree = pathlib.Path(sys.argv[2])
 found = list(mutation.mutants("toy", tree, ["toy.py"], 0, 0, 60.0))
 print(json.dumps([[mutant.line, mutant.error, mutant.outcome] for mutant in found]))

@@ -151,11 +151,16 @@ def test_the_network_runs_at_the_nearest_multiple_of_its_stride(
     assert narrow.inference_size(*image) == size
 
 
-@pytest.mark.parametrize(("width", "image"), [(-1, (8192, 4128)), (2048, (40_000, 100)), (16_384, (100, 700))])
-def test_more_pixels_than_the_most_are_refused(random_weights: Path, width: int, image: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("width", "image", "size"),
+    [(-1, (8192, 4128), "4128x8192"), (2048, (40_000, 100), "2048x819200"), (16_384, (100, 700), "16384x2336")],
+)
+def test_more_pixels_than_the_most_are_refused(
+    random_weights: Path, width: int, image: tuple[int, int], size: str
+) -> None:
     blown_up = Segmenter.load(random_weights, device="cpu", inference_width=width)
     height, columns = image
-    with pytest.raises(SetupError, match=f"an image of {columns}x{height} would run at"):
+    with pytest.raises(SetupError, match=f"an image of {columns}x{height} would run at {size}, more"):
         blown_up.inference_size(height, columns)
 
 

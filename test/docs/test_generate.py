@@ -28,6 +28,18 @@ def test_nothing_that_is_generated_is_stale(generate: ModuleType) -> None:
     assert not stale, f"{', '.join(stale)} must be renewed: python docs/generate.py"
 
 
+def test_layouts_follow_when_a_topic_gets_another_name(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = [*generate.IMAGES.values(), *generate.OBSTACLES.values()]
+    old = [f"/{topic.under('densehybrid')}" for topic in topics]
+    monkeypatch.setattr(generate, "_shown", lambda topic: f"/other/{topic.under('densehybrid')}")
+    for path, written in ((generate.RVIZ, generate.rviz_layout()), (generate.FOXGLOVE, generate.foxglove_layout())):
+        expected = path.read_text()
+        for name in old:
+            assert expected.count(name) == 1
+            expected = expected.replace(name, f"/other{name}")
+        assert written == expected
+
+
 def test_every_table_stands_in_one_page(generate: ModuleType) -> None:
     places = Counter(found[1] for page in DOCS.glob("*.md") for found in generate.PLACE.finditer(page.read_text()))
     assert places == Counter(list(generate.TABLES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from densehybrid_ros.metrics.table import percent_cells, percent_headings, table_lines
+from densehybrid_ros.metrics.table import percent_cells, percent_headings, percents_text, table_lines
 
 
 def test_names_stand_to_the_left_and_figures_to_the_right() -> None:
@@ -13,3 +13,8 @@ def test_names_stand_to_the_left_and_figures_to_the_right() -> None:
         "hybrid  100.00     3.46",
         "msp          -     0.00",
     ]
+
+
+def test_figures_in_one_line_are_those_of_the_titles_in_their_order() -> None:
+    percents = {"auroc": 99.0, "fpr95": None, "ap": 96.0}
+    assert percents_text({"ap": "AP", "fpr95": "FPR95"}, percents) == "AP 96.00 %, FPR95 - %"

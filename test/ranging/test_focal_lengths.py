@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,15 @@ def test_a_box_is_as_wide_as_fx_and_as_high_as_fy_say() -> None:
     assert obstacle.size == pytest.approx((120 * 12 / 600, 80 * 12 / 400, 0.5))
     assert obstacle.centre == pytest.approx((0.0, 0.0, 12.25))
     assert obstacle.height_above_road == pytest.approx(CAMERA_HEIGHT + 40 * 12 / 400)
+
+
+def test_the_height_above_a_road_that_rolls_is_that_at_the_middle_of_the_box() -> None:
+    """Column 310 of row 90: the road is nearer by 310 columns' worth than in column 0."""
+    road = replace(plane_from_camera(PINHOLE, CAMERA_HEIGHT, 0.0, 0.0), column=1e-4)
+    region = Region(250, 90, np.ones((80, 120), np.bool_), 9600)
+    obstacle = boxed(Obstacle(region, 1.0, range=12.0), PINHOLE, road, (250.0, 370.0), (90.0, 170.0), 0.5)
+    behind = 310e-4 - 40 / 400 / CAMERA_HEIGHT
+    assert obstacle.height_above_road == pytest.approx(CAMERA_HEIGHT * (1 - 12 * behind))
 
 
 @pytest.mark.parametrize("pitch", [0.0, 0.1, -0.2])
@@ -106,3 +116,15 @@ def test_a_surveyed_box_and_its_points_lie_where_the_rays_meet_it() -> None:
     rows, columns = np.divmod(points["score"].astype(int), WIDTH)
     np.testing.assert_allclose(points["x"], (columns - 310) * 10 / 600, atol=1e-4)
     np.testing.assert_allclose(points["y"], (rows - 130) * 10 / 400, atol=1e-4)
+
+
+def test_what_stands_there_without_a_measurement_brings_no_points() -> None:
+    labels, ranges = scene()
+    ranges.values[labels == UNKNOWN] = 0
+    score = np.zeros(labels.shape, np.float32)
+    found = survey(labels, score, UNKNOWN, [ROAD], PINHOLE, ranges, RangingSettings())
+    assert [each.source for each in found.obstacles] == ["ground"]
+    assert obstacle_points(found, score).size == 0
+    unranged = survey(labels, score, UNKNOWN, [ROAD], None, None, RangingSettings())
+    assert [each.why_not for each in unranged.obstacles] == ["the camera is not known"]
+    assert obstacle_points(unranged, score).size == 0

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.metrics.ranking import Ranking
+from densehybrid_ros.metrics.segmentation import Segmentation
 from densehybrid_ros.models.checkpoint import load_weights, save_weights
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import labelled_set
@@ -80,16 +82,16 @@ def _set(name: str, root: str, split: str) -> LabelledSet:
 
 
 def figures_of_report(path: Path) -> dict[str, float]:
-    """mIoU, AP and FPR95 in percent of what `densehybrid evaluate --json` wrote.
+    """All figures in percent of what `densehybrid evaluate --json` wrote.
 
     Raises:
         SetupError: the file is missing or holds something else.
     """
     try:
         report = json.loads(path.read_text())
-        found = {"mIoU": report.get("miou")}
+        found = {title: report.get(name) for name, title in Segmentation.titles().items()}
         for score, values in report["scores"].items():
-            found |= {f"{score} AP": values["ap"], f"{score} FPR95": values["fpr95"]}
+            found |= {f"{score} {title}": values.get(name) for name, title in Ranking.titles().items()}
         return {f"{report['protocol']} {what}": float(value) for what, value in found.items() if value is not None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(f"--evaluation {path} is no report of densehybrid evaluate --json ({error!r})") from error

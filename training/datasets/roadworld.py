@@ -73,7 +73,7 @@ def camvid_ids(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
 ROADWORLD = replace(
     CAMVID,
     name="roadworld",
-    layout="as `camvid`; made by `densehybrid render-roadworld`",
+    layout="as `camvid`; written by `densehybrid render-roadworld`",
     splits=("train", "val"),
     rendered=rendered_roadworld,
 )

@@ -79,14 +79,12 @@ def forget_best(out: Path) -> None:
 
 
 def figures_of(result: Evaluation) -> dict[str, Any]:
-    """A compact record in percent: {"miou" where there are classes, score: [ap, fpr95], parts}."""
-    record: dict[str, Any] = {
-        name: value for name, value in result.segmentation.percents().items() if value is not None
+    """In percent: the figures of the segmentation, those of each score under its name, and the parts."""
+    return {
+        **result.segmentation.known_percents(),
+        **{name: ranking.known_percents() for name, ranking in result.rankings.items()},
+        "parts": {name: round(value, 2) for name, value in result.score_parts.items()},
     }
-    for name, ranking in result.rankings.items():
-        record[name] = [round(100 * ranking.ap, 2), round(100 * ranking.fpr95, 2)]
-    record["parts"] = {name: round(value, 2) for name, value in result.score_parts.items()}
-    return record
 
 
 def _best_so_far(out: Path) -> float:

@@ -1,8 +1,8 @@
 """The node `evaluator`: judges a segmenter's anomaly score while it runs, overall and by distance.
 
-Subscribes to `NODE/anomaly/image_raw`, `ground_truth/anomaly/image_raw` (mono8: 0 inlier, 1 anomaly, 255 ignore) and
-`disparity`, and matches them by stamp. Publishes `~/report` (std_msgs/String, JSON, latched) every period; at the end
-the table goes to the log and to `out`. A stamp that was judged before, as in a looping bag, does not count again.
+Subscribes to the score of NODE, its binary ground truth and the disparity, and matches them by stamp. Publishes the
+table so far as JSON every period; at the end it goes to the log and to `out`. A stamp that was judged before, as in a
+looping bag, does not count again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from stereo_msgs.msg import DisparityImage
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.metrics.by_range import RangeTable, table_dict, table_text
-from densehybrid_ros.metrics.table import percent_text
+from densehybrid_ros.metrics.ranking import Ranking
+from densehybrid_ros.metrics.table import percents_text
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
@@ -79,9 +80,7 @@ class EvaluatorNode(Node):
         rows = self._table.rows()
         table = table_dict(rows)
         self._report.publish(String(data=json.dumps({"frames": self._frames(), **table})))
-        self.get_logger().info(
-            f"{self._counts.judged} frames: AP {percent_text(table['ap'])} %, FPR95 {percent_text(table['fpr95'])} %"
-        )
+        self.get_logger().info(f"{self._counts.judged} frames: {percents_text(Ranking.titles(), table)}")
 
     def finish(self) -> None:
         """Judges what is left, logs the table and writes it."""

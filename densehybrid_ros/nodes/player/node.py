@@ -1,9 +1,7 @@
 """The node `player`: publishes a folder, video, bag or Roadworld as a camera.
 
-Topics: `image_raw`, and what the input knows of `camera_info`, `disparity` (stereo_msgs/DisparityImage),
-`right/image_raw` and `right/camera_info`, `ground_truth/image_raw` (mono8: 0..K−1, K = unknown, 255 = ignore),
-`ground_truth/anomaly/image_raw` (mono8: 0 inlier, 1 anomaly, 255 ignore); `/clock` with `publish_clock`. Of a bag also
-`depth` and all else that lies beside the image topic under these names. Service `~/pause` (std_srvs/SetBool).
+Beside the images whatever the input knows: calibration, disparity, right images, ground truth; the time with
+`publish_clock`. Of a bag also depth, and all else that lies beside the image topic under names of `topics.py`.
 """
 
 from __future__ import annotations

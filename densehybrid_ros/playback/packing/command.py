@@ -1,8 +1,8 @@
 """densehybrid convert DATASET ROOT OUT: drives of LostAndFound or Cityscapes as one rosbag2 file.
 
-OUT ends in .mcap (compressed) or .db3. Every frame becomes, under one stamp: camera_info, right/camera_info,
-right/image_raw/compressed, disparity, ground_truth/{label_ids,train_ids,anomaly}/image_raw (anomaly: 0 = inlier,
-1 = anomaly, 255 = ignore; LostAndFound alone) and, last, image_raw/compressed, which is the PNG file as it is.
+OUT ends in .mcap (compressed) or .db3. Every frame becomes, under one stamp: the calibration of both cameras, the right
+image, the disparity, the ground truth (label ids, train ids, and of LostAndFound anomalies: 0 = inlier, 1 = anomaly,
+255 = ignore) and, last, the left image, both as PNG just as in the files. Topics are named in docs/reference.md.
 What a drive does not have is left out; files that cannot be used are named, and only their messages are left out.
 Times come from timestamp/, where it is there; sequences follow one another with a pause of 1 s, from 1 s on.
 A run that was killed goes on where it was when it is started again; until it has finished, OUT.parts holds its work.

@@ -199,7 +199,7 @@ def test_a_range_table_is_a_report_too(tmp_path: Path) -> None:
     report = tmp_path / "range.json"
     scores = {"hybrid": {"ap": 70.5, "fpr95": None, "auroc": 99.0, "by_range": []}}
     report.write_text(json.dumps({"protocol": "lostandfound", "scores": scores}))
-    assert export.figures_of_report(report) == {"lostandfound hybrid AP": 70.5}
+    assert export.figures_of_report(report) == {"lostandfound hybrid AP": 70.5, "lostandfound hybrid AUROC": 99.0}
 
 
 def test_large_sets_of_negatives_are_not_kept_in_memory(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

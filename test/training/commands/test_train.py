@@ -250,7 +250,7 @@ def test_held_out_negatives_decide_which_weights_are_best(data: Path, tmp_path: 
     run(data, write_recipe(tmp_path, steps=2, validation=[pasted, VALIDATION]), tmp_path / "run")
     best = json.loads((tmp_path / "run" / "best.json").read_text())
     record = best["camvid/train with pasted negatives"]
-    assert 100 * best["deciding"] == pytest.approx(record["hybrid"][0], abs=0.01)
+    assert 100 * best["deciding"] == pytest.approx(record["hybrid"]["ap"], abs=0.01)
     assert record["hybrid"] != best["camvid/val"]["hybrid"]
 
 
