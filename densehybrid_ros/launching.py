@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument
 from launch.launch_context import LaunchContext
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from densehybrid_ros.dds.profile import profile_variable
 from densehybrid_ros.options import settings_of
 from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, INPUTS, RIGHT_IMAGE, RIGHT_INFO, SEGMENTER, Topic
 
@@ -43,11 +42,6 @@ def declarations(arguments: Arguments) -> list[DeclareLaunchArgument]:
     ]
     default = shared_file("config", "segmenter.yaml")
     return [*declared, DeclareLaunchArgument("params_file", default_value=default, description="parameter file")]
-
-
-def large_image_profile() -> SetEnvironmentVariable:
-    """Fast DDS with room for whole images, for all nodes that are launched after it."""
-    return SetEnvironmentVariable(profile_variable(), shared_file("config", "fastdds_large_images.xml"))
 
 
 def described(kind: type, *names: str) -> Arguments:

@@ -9,7 +9,6 @@ from densehybrid_ros.launching import (
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
-    large_image_profile,
     segmenter_node,
     shared_file,
     typed,
@@ -32,7 +31,7 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=nodes)])
+    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=nodes)])
 
 
 def nodes(context: LaunchContext) -> list[Node]:

@@ -12,7 +12,6 @@ from densehybrid_ros.launching import (
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
-    large_image_profile,
     segmenter_node,
 )
 from densehybrid_ros.topics import CAMERA_INFO, IMAGE
@@ -27,9 +26,7 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription(
-        [*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=segmenter_of_cameras)]
-    )
+    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=segmenter_of_cameras)])
 
 
 def segmenter_of_cameras(context: LaunchContext) -> list[Node]:

@@ -19,7 +19,6 @@ from densehybrid_ros.launching import (
     SEGMENTER_ARGUMENTS,
     declarations,
     described,
-    large_image_profile,
     shared_file,
     text,
     typed,
@@ -60,10 +59,7 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(LaunchConfiguration("evaluate")),
     )
     arguments = PLAYER_ARGUMENTS | EVALUATOR_ARGUMENTS | CAMERA_ARGUMENTS
-    # the player needs the profile as well as the segmenter
-    return LaunchDescription(
-        [*declarations(arguments), large_image_profile(), segmenter, evaluator, OpaqueFunction(function=player)]
-    )
+    return LaunchDescription([*declarations(arguments), segmenter, evaluator, OpaqueFunction(function=player)])
 
 
 def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:

@@ -98,3 +98,36 @@ def replayed(environment: dict[str, str], **arguments: str) -> str:
 def test_every_launch_file_is_tested() -> None:
     launched = {path.name.removesuffix(".launch.py") for path in (Path(__file__).parents[2] / "launch").iterdir()}
     assert {file.stem for file in FILES} == launched
+
+
+ENVIRONMENT = """
+import json
+import os
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import EmitEvent, IncludeLaunchDescription, OpaqueFunction
+from launch.events import Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+
+def changed(context):
+    changes = {name: value for name, value in context.environment.items() if os_before.get(name) != value}
+    print("changed", json.dumps(changes), flush=True)
+
+
+os_before = dict(os.environ)
+included = IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]))
+ended = EmitEvent(event=Shutdown(reason="seen"))
+service = LaunchService()
+service.include_launch_description(LaunchDescription([included, OpaqueFunction(function=changed), ended]))
+sys.exit(service.run())
+"""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_is_launched_after_ours_has_its_own_environment(file: Path, launch_environment: dict[str, str]) -> None:
+    """A Fast DDS profile that the user has set stays, and none is set for programs that are not ours."""
+    launched = Path(__file__).parents[2] / "launch" / f"{file.stem}.launch.py"
+    command = [sys.executable, "-c", ENVIRONMENT, str(launched)]
+    result = subprocess.run(command, env=launch_environment, capture_output=True, text=True, timeout=100)
+    assert "changed {}" in result.stdout, result.stdout + result.stderr
