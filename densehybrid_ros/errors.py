@@ -1,5 +1,8 @@
 """The one error that is meant for users."""
 
+USER_ERROR = 2
+"""Exit status of a process that a SetupError has ended."""
+
 
 class SetupError(Exception):
     """What was found, what was wanted, and what to do next, in one line.

@@ -3,6 +3,7 @@
 from launch.actions import OpaqueFunction
 from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
+from launch.launch_description_entity import LaunchDescriptionEntity
 from launch_ros.actions import Node
 
 from densehybrid_ros.launching import (
@@ -34,7 +35,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=nodes)])
 
 
-def nodes(context: LaunchContext) -> list[Node]:
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The segmenter, once the topics of the camera are known, and RViz."""
     values = context.launch_configurations
     rviz = Node(
@@ -53,4 +54,4 @@ def nodes(context: LaunchContext) -> list[Node]:
     }
     remappings = camera_remappings("", topics)
     # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
-    return [rviz, segmenter_node(context, remappings, {})]
+    return [rviz, *segmenter_node(context, remappings, {})]

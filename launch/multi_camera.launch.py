@@ -6,7 +6,7 @@ Camera NAME is read from topics under NAME/ in the node's namespace, and answere
 
 from launch.actions import OpaqueFunction
 from launch.launch_context import LaunchContext
-from launch_ros.actions import Node
+from launch.launch_description_entity import LaunchDescriptionEntity
 
 from densehybrid_ros.launching import (
     SEGMENTER_ARGUMENTS,
@@ -29,7 +29,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=segmenter_of_cameras)])
 
 
-def segmenter_of_cameras(context: LaunchContext) -> list[Node]:
+def segmenter_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node, once the names of the cameras are known."""
     cameras = names_in(context, "cameras")
     if not cameras:
@@ -42,7 +42,7 @@ def segmenter_of_cameras(context: LaunchContext) -> list[Node]:
     remappings = []
     for camera, image, info in zip(cameras, images, infos, strict=True):
         remappings += camera_remappings(camera, {IMAGE: image, CAMERA_INFO: info})
-    return [segmenter_node(context, remappings, {"cameras": cameras})]
+    return segmenter_node(context, remappings, {"cameras": cameras})
 
 
 def names_in(context: LaunchContext, argument: str) -> list[str]:
