@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 Choice = TypeVar("Choice")
+USER_ERROR = 2
+"""Exit status of a process that a SetupError has ended."""
 
 
 class SetupError(Exception):

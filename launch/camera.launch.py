@@ -3,13 +3,13 @@
 from launch.actions import OpaqueFunction
 from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
+from launch.launch_description_entity import LaunchDescriptionEntity
 from launch_ros.actions import Node
 
 from densehybrid_ros.launching import (
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
-    large_image_profile,
     segmenter_node,
     shared_file,
     typed,
@@ -32,10 +32,10 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=nodes)])
+    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=nodes)])
 
 
-def nodes(context: LaunchContext) -> list[Node]:
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The segmenter, once the topics of the camera are known, and RViz."""
     values = context.launch_configurations
     rviz = Node(
@@ -54,4 +54,4 @@ def nodes(context: LaunchContext) -> list[Node]:
     }
     remappings = camera_remappings("", topics)
     # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
-    return [rviz, segmenter_node(context, remappings, {})]
+    return [rviz, *segmenter_node(context, remappings, {})]

@@ -6,13 +6,12 @@ Camera NAME is read from topics under NAME/ in the node's namespace, and answere
 
 from launch.actions import OpaqueFunction
 from launch.launch_context import LaunchContext
-from launch_ros.actions import Node
+from launch.launch_description_entity import LaunchDescriptionEntity
 
 from densehybrid_ros.launching import (
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
-    large_image_profile,
     segmenter_node,
 )
 from densehybrid_ros.topics import CAMERA_INFO, IMAGE
@@ -27,12 +26,10 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription(
-        [*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=segmenter_of_cameras)]
-    )
+    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=segmenter_of_cameras)])
 
 
-def segmenter_of_cameras(context: LaunchContext) -> list[Node]:
+def segmenter_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node, once the names of the cameras are known."""
     cameras = names_in(context, "cameras")
     if not cameras:
@@ -45,7 +42,7 @@ def segmenter_of_cameras(context: LaunchContext) -> list[Node]:
     remappings = []
     for camera, image, info in zip(cameras, images, infos, strict=True):
         remappings += camera_remappings(camera, {IMAGE: image, CAMERA_INFO: info})
-    return [segmenter_node(context, remappings, {"cameras": cameras})]
+    return segmenter_node(context, remappings, {"cameras": cameras})
 
 
 def names_in(context: LaunchContext, argument: str) -> list[str]:

@@ -68,6 +68,7 @@ class Settings(RangingSettings):
     )
     target_frame: str = setting("", "frame of the obstacles, by TF; empty = the image's own frame, without TF")
     autostart: bool = setting(True, "configure and activate without being asked")
+    must_start: bool = setting(False, "where autostart fails, end with exit status 2 instead of waiting, unconfigured")
 
     def __post_init__(self) -> None:
         super().__post_init__()

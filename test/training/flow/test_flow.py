@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.training.flow.attention import NystromAttention, pseudo_inverse
 from densehybrid_ros.training.flow.boundary import boundary_loss, jensen_shannon_to_uniform
