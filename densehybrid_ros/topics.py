@@ -89,7 +89,9 @@ OBSTACLE_POINTS = _with_obstacles(
     "obstacles/points", "sensor_msgs/msg/PointCloud2", "x y z score obstacle_id; the obstacles' own pixels only"
 )
 OBSTACLE_MARKERS = _with_obstacles(
-    "obstacles/markers", "visualization_msgs/msg/MarkerArray", 'box and "23.4 m" per obstacle'
+    "obstacles/markers",
+    "visualization_msgs/msg/MarkerArray",
+    'box and "23.4 m" per obstacle; each message replaces all',
 )
 OBSTACLES = _with_obstacles(
     "obstacles", "vision_msgs/msg/Detection3DArray", "class id `unknown`; where vision_msgs is installed"
