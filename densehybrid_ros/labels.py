@@ -49,7 +49,7 @@ def label_table(train_ids: Mapping[int, int]) -> NDArray[np.uint8]:
 
 def relabelled(labels: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W) `table[labels]`, several times quicker."""
-    return cv2.LUT(labels, table).astype(np.uint8, copy=False)
+    return cv2.LUT(labels, table)
 
 
 def binary_truth(truth: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:

@@ -44,7 +44,9 @@ def setting(
     """
     text = f"{description}: {', '.join(choices)}" if choices else description
     described = {"description": text, "low": low, "high": high, "live": live, "choices": tuple(choices)}
-    return field(default=default, metadata=described, **({} if factory is None else {"default_factory": factory}))
+    if factory is not None:
+        return field(default_factory=factory, metadata=described)
+    return field(default=default, metadata=described)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def default_text(entry: Setting) -> str:
 def _rows(kind: type, prefix: str) -> list[str]:
     rows: list[str] = []
     for entry in settings_of(kind):
-        if is_dataclass(entry.kind):
+        if isinstance(entry.kind, type) and is_dataclass(entry.kind):
             rows += _rows(entry.kind, f"{prefix}{entry.name}.")
         else:
             name = f"`{prefix}{entry.name}`" + (" (live)" if entry.live else "")

@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import cv2
@@ -69,7 +70,7 @@ def read_rgb(path: Path, upright: bool = False) -> NDArray[np.uint8]:
     image = _decoded(content, flags)
     if image is None:
         raise SetupError(f"{path} cannot be read as a picture; remove or replace it")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
@@ -132,7 +133,7 @@ def _refuse_cut_off(content: bytes, path: Path) -> None:
         raise SetupError(f"{path} is cut off: {len(content)} bytes without the end of a {kind}; remove or replace it")
 
 
-def _decoded(content: bytes, flags: int) -> NDArray[np.generic] | None:
+def _decoded(content: bytes, flags: int) -> NDArray[Any] | None:
     """In OpenCV's order of channels; None where it is no picture."""
     if not content:
         return None

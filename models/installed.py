@@ -8,14 +8,25 @@ imported: a weights file can name a network, and cannot bring code along.
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol
 
 from torch import nn
 
 from densehybrid_ros.errors import SetupError
 
 GROUP = "densehybrid_ros.networks"
+
+
+class Trainable(Protocol):
+    """What training asks of a network, beside its forward."""
+
+    normalisation: str
+
+    def trunk_parameters(self) -> list[nn.Parameter]: ...
+    def early_layers(self) -> list[nn.Module]: ...
+
+
 NEEDED = ("trunk_parameters", "early_layers", "normalisation")
-"""What training asks of a network, beside its forward."""
 
 
 def installed_networks() -> dict[str, EntryPoint]:

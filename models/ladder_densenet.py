@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -134,12 +135,13 @@ class LadderDenseNet(nn.Module):
 
     def early_layers(self) -> list[nn.Module]:
         """The part that a recipe may keep as pre-trained: stem and first dense block."""
-        return list(self.backbone.features[:5])
+        return list(self.backbone.features)[:5]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) RGB in [0, 1] → logits (B, K, H/4, W/4) and dataset logits (B, 2, H/4, W/4)."""
         features, skips = self.backbone(images)
         features = self.spp(features)
-        for step, skip in zip(self.upsample["upsample_layers"].values(), reversed(skips), strict=True):
+        steps = cast(nn.ModuleDict, self.upsample["upsample_layers"])
+        for step, skip in zip(steps.values(), reversed(skips), strict=True):
             features = step(features, skip)
         return self.logits(features), self.logits_ood(features)

@@ -40,7 +40,7 @@ def rgb_from_compressed(message: CompressedImage, max_pixels: int = MAX_IMAGE_PI
     image = cv2.imdecode(np.frombuffer(message.data, np.uint8), flags)
     if image is None or image.shape != (height, width, 3):
         raise FrameError(f"compressed image of format '{message.format}' and {width}x{height} cannot be decoded")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image).astype(np.uint8, copy=False)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
 def compressed_size(message: CompressedImage, max_pixels: int) -> tuple[int, int]:

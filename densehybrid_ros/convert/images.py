@@ -109,7 +109,7 @@ def image_message(values: NDArray[np.generic], encoding: str, header: Header) ->
     message = image_fields(contiguous, encoding, header)
     # the one quick way into a message: rclpy checks every element of bytes and ndarrays, but trusts array.array
     data = array("B")
-    data.frombytes(memoryview(contiguous).cast("B"))
+    data.frombytes(contiguous.data.cast("B"))
     message.data = data
     return message
 
@@ -188,7 +188,7 @@ def _rgb_through_cv_bridge(message: Image) -> NDArray[np.uint8]:
 
 def _colour(code: int) -> Callable[[NDArray[np.generic]], NDArray[np.uint8]]:
     def convert(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-        return cv2.cvtColor(np.ascontiguousarray(pixels), code).astype(np.uint8, copy=False)
+        return cv2.cvtColor(np.ascontiguousarray(pixels).view(np.uint8), code)
 
     return convert
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from densehybrid_ros.errors import SetupError
 
@@ -53,3 +54,9 @@ def release_cached_memory(device: torch.device) -> None:
 def allocated_mb(device: torch.device) -> float | None:
     """Memory that torch has reserved on a CUDA device, MB; None on the CPU."""
     return torch.cuda.memory_reserved(device) / 1e6 if device.type == "cuda" else None
+
+
+def placed(model: nn.Module, device: torch.device) -> nn.Module:
+    """The network on the device, its weights channels_last, as its input is."""
+    # torch's stubs do not know memory_format
+    return model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

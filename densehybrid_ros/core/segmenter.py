@@ -14,7 +14,7 @@ from torch import nn
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.core.device_faults import device_fault
-from densehybrid_ros.core.devices import resolve_device, resolve_precision
+from densehybrid_ros.core.devices import placed, resolve_device, resolve_precision
 from densehybrid_ros.core.postprocess import PARTS, maps_of
 from densehybrid_ros.core.scores import Score, score_named
 from densehybrid_ros.core.stages import StageClock
@@ -63,7 +63,7 @@ class Segmenter:
         self.precision = precision
         self.inference_width = inference_width
         """Pixels; 0 = the image's own width."""
-        self._model = model.to(device, memory_format=torch.channels_last).eval()
+        self._model = placed(model, device).eval()
 
     @classmethod
     def load(
@@ -208,13 +208,11 @@ class Segmenter:
 
     def _resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
-        target = self.inference_size(height, width)[::-1]
-        if target == (width, height):
+        rows, columns = self.inference_size(height, width)
+        if (rows, columns) == (height, width):
             return image
-        shrinks = target[0] < width
-        return cv2.resize(image, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR).astype(
-            np.uint8, copy=False
-        )
+        reading = cv2.INTER_AREA if columns < width else cv2.INTER_LINEAR
+        return cv2.resize(image, (columns, rows), interpolation=reading)
 
     def _forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, H, W, 3) uint8 on the device → both logits. The permuted view is already channels_last."""

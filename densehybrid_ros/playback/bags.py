@@ -32,7 +32,7 @@ COMPANIONS = kinds_of(CAMERA_INFO, DISPARITY, DEPTH, RIGHT_IMAGE, RIGHT_IMAGE.co
 """Topics beside an image topic that are played with it, and their types."""
 
 
-def bag_source(path: Path, warn: Callable[[str], None]) -> Source:
+def bag_source(path: Path, warn: Callable[[str], object]) -> Source:
     """The first image topic of a bag, with the times at which it was recorded, and what lies beside it.
 
     Beside /cam/image_raw (or /cam/image_raw/compressed) that is /cam/camera_info, /cam/disparity, and so on.

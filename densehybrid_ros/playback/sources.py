@@ -24,7 +24,7 @@ FOLDER_RATE = 10.0
 
 
 def open_source(
-    name: str, warn: Callable[[str], None], size: tuple[int, int] = (960, 540), stereo: bool = False
+    name: str, warn: Callable[[str], object], size: tuple[int, int] = (960, 540), stereo: bool = False
 ) -> Source:
     """The source that `name` stands for.
 
@@ -72,7 +72,7 @@ def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
     return Source(f"Roadworld, seed {seed}", frames, kinds_of(*topics))
 
 
-def _folder(path: Path, warn: Callable[[str], None]) -> Source:
+def _folder(path: Path, warn: Callable[[str], object]) -> Source:
     """Pictures by name. A sibling `labels/` of a folder `images/` is ground truth in CamVid-OOD ids."""
     pictures = sorted(picture_files(path.iterdir()), key=natural_order)
     if not pictures:
@@ -93,7 +93,7 @@ def _folder(path: Path, warn: Callable[[str], None]) -> Source:
     return Source(f"{len(pictures)} pictures in {path}", frames, kinds_of(TRUTH, ANOMALY_TRUTH) if labels else {})
 
 
-def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], None]) -> NDArray[np.uint8] | None:
+def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], object]) -> NDArray[np.uint8] | None:
     try:
         labels = read_labels(path)
     except SetupError as error:
@@ -122,7 +122,7 @@ def _video(path: Path) -> Source:
                 done, image = reader.read()
                 if not done:
                     return
-                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
                 yield PlayedFrame(rgb, number / rate, f"{path.name} frame {number}")
         finally:
             reader.release()

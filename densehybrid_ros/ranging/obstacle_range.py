@@ -90,7 +90,7 @@ def _measured(obstacle: Obstacle, view: View, standing: Callable[[], Obstacle], 
     upright = _sticking_out(u, v, inverse, view.road, ranges)
     if upright.mean() > FLAT:
         u, v, inverse = u[upright], v[upright], inverse[upright]
-    depth = 1 / inverse
+    depth = np.reciprocal(inverse)
     middle = quantile(depth, 0.5)
     groups = depth_groups(depth, ranges.depth_error(middle) / middle)
     group = groups[0]
@@ -129,7 +129,7 @@ def _surroundings(region: Region, view: View, ranges: RangeImage) -> NDArray[np.
     """Depths of what stands right beside the region, m; the road is left out, on which the obstacle stands itself."""
     window, ring = around(region, view.open_set.shape)
     inverse = ranges.inverse_depth(window)[ring & ~view.drivable[view.open_set[window]]]
-    return (1 / inverse[inverse > 0]).astype(np.float32, copy=False)
+    return np.reciprocal(inverse[inverse > 0])
 
 
 def _expected(standing: Obstacle) -> tuple[float, float] | None:

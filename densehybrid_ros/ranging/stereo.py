@@ -36,7 +36,7 @@ def disparity_of_pair(
     disparity = _matched(left, right, scale, settings)
     beyond = (settings.sgbm_min_disparity + settings.sgbm_disparity_range - 1) / scale
     near = _matched(left, right, scale / 2, settings)
-    return np.where((disparity == 0) & (near > beyond), near, disparity).astype(np.float32, copy=False)
+    return np.where((disparity == 0) & (near > beyond), near, disparity)
 
 
 def _matched(
@@ -55,7 +55,7 @@ def _matched(
     if size == (width, height):
         return disparity
     full = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_NEAREST)
-    return (full * np.float32(width / size[0])).astype(np.float32, copy=False)
+    return full * np.float32(width / size[0])
 
 
 def size_text(picture: NDArray[np.generic]) -> str:
@@ -66,7 +66,7 @@ def _prepared(picture: NDArray[np.uint8], size: tuple[int, int], pad: int) -> ND
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
     if size != (grey.shape[1], grey.shape[0]):
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return cv2.copyMakeBorder(grey, 0, 0, pad, 0, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    return cv2.copyMakeBorder(grey, 0, 0, pad, 0, cv2.BORDER_REPLICATE)
 
 
 def _matcher(settings: StereoSettings) -> cv2.StereoSGBM:

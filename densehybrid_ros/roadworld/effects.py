@@ -10,7 +10,8 @@ from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.roadworld.noise import fractal_noise, sample_tile
 from densehybrid_ros.roadworld.style import Style
 
-Picture = NDArray[np.float32]
+Picture = NDArray[np.floating]
+"""(H, W, 3) float32; where a Python number is a factor, NumPy's stubs allow for float64."""
 """(H, W, 3), 0..1 and above."""
 
 
@@ -19,19 +20,19 @@ def sky(style: Style, seed: int, camera: Pinhole) -> Picture:
     rows, columns = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float32)
     height = np.clip((camera.cy - rows) / camera.fy, 0, 2)
     share = np.clip(height * 1.6, 0, 1)[..., None]
-    picture = np.float32(style.sky_bottom) * (1 - share) + np.float32(style.sky_top) * share
+    picture = np.array(style.sky_bottom, np.float32) * (1 - share) + np.array(style.sky_top, np.float32) * share
     tile = fractal_noise(256, np.random.default_rng([seed, 6]), 2, 0.55)
     # a flat ceiling of cloud: seen at a distance of 1/height
     distance = 1 / np.maximum(height, 0.04)
     clouds = sample_tile(tile, (columns - camera.cx) / camera.fx * distance * 12, distance * 12)
     cover = np.clip((clouds + 2.4 * style.cloudiness - 1.4) * 0.7, 0, 1) * np.clip(height * 6, 0, 1)
-    white = np.float32(style.sky_bottom) * (0.9 + 0.12 * clouds)[..., None]
+    white = np.array(style.sky_bottom, np.float32) * (0.9 + 0.12 * clouds)[..., None]
     return (picture + 0.85 * cover[..., None] * (white - picture)).astype(np.float32)
 
 
 def light_up(albedo: Picture, depth: NDArray[np.float32], style: Style, seed: int, camera: Pinhole) -> Picture:
     """Ambient light, and at night and dusk the camera car's head-lights and the pools of street lamps."""
-    lit = albedo * np.float32(style.ambient)
+    lit = albedo * np.array(style.ambient, np.float32)
     if style.light not in ("night", "dusk"):
         return lit
     rng = np.random.default_rng([seed, 7])
@@ -39,16 +40,18 @@ def light_up(albedo: Picture, depth: NDArray[np.float32], style: Style, seed: in
     rows = (np.arange(camera.height, dtype=np.float32) - camera.cy) / camera.fy
     beam = np.exp(-((columns / rng.uniform(0.3, 0.6)) ** 2))[None] * np.exp(-(((rows - 0.12) / 0.25)[:, None] ** 2))
     reach = np.exp(-depth / rng.uniform(12, 30)) * np.clip(depth / 4, 0.3, 1)
-    warm = np.float32([1.0, rng.uniform(0.8, 0.97), rng.uniform(0.5, 0.9)]) * rng.uniform(0.6, 1.3)
+    warm = np.array([1.0, rng.uniform(0.8, 0.97), rng.uniform(0.5, 0.9)], np.float32) * rng.uniform(0.6, 1.3)
     lit = lit + albedo * (beam * reach)[..., None] * warm
-    sodium = np.float32([1.0, 0.62, 0.22]) * rng.uniform(0.0, 0.7)
+    sodium = np.array([1.0, 0.62, 0.22], np.float32) * rng.uniform(0.0, 0.7)
     return lit + albedo * np.exp(-depth / 60)[..., None] * sodium
 
 
 def add_fog(picture: Picture, depth: NDArray[np.float32], covered: NDArray[np.float32], style: Style) -> Picture:
     """Beer–Lambert towards the colour of the haze, over the `covered` (H, W) share of each pixel; the rest is black."""
     through = np.exp(-style.fog_density * np.minimum(depth, 1000))[..., None]
-    return (picture * through + np.float32(style.haze) * (1 - through) * covered[..., None]).astype(np.float32)
+    return (picture * through + np.array(style.haze, np.float32) * (1 - through) * covered[..., None]).astype(
+        np.float32
+    )
 
 
 def mirror_wet(picture: Picture, wet: NDArray[np.float32], first_row: int, camera: Pinhole) -> Picture:

@@ -17,6 +17,8 @@ MAP_LENGTH, MAP_WIDTH, MAP_SCALE = 96.0, 28.0, 16.0
 """Metres ahead, metres across, and px/m of the map that holds shadows and road damage."""
 TEXTURE_PERIOD = 360.0
 """m; a multiple of the period of every texture (4 cells), of the slabs (0.6 m) and of the dashes (9 m)."""
+Field = NDArray[np.floating]
+"""float32; where a Python number is a factor, NumPy's stubs allow for float64."""
 DAMAGE_CELL = 12.0
 """Metres of road whose damage is drawn from one random stream."""
 
@@ -77,12 +79,12 @@ def render_ground(
         _marks(style, across, along, footprint, stretch) + near * _read(paint, map_columns, map_rows, 0), 0, 1
     )
     wear = np.clip(0.75 + 0.35 * _texture(1, across, along, footprint, 2.0), 0, 1) * style.mark_strength
-    white = np.float32([0.85, 0.85, 0.8]) * (1 + 0.05 * _texture(2, across, along, footprint, 0.4))[..., None]
+    white = np.array([0.85, 0.85, 0.8], np.float32) * (1 + 0.05 * _texture(2, across, along, footprint, 0.4))[..., None]
     road = road + (marks * wear)[..., None] * (white - road)
     colour = colour + pavement_share * (pavement - colour)
     colour = colour + road_share * (road - colour)
     kerb = _coverage(0.12 - np.abs(distance - road_edge - 0.1), footprint) * (style.pavement_width > 0)
-    colour = colour + kerb[..., None] * (np.float32(style.pavement) * 1.2 - colour)
+    colour = colour + kerb[..., None] * (np.array(style.pavement, np.float32) * 1.2 - colour)
     colour = colour * _read(shadow, map_columns, map_rows)[..., None]
     puddles = np.clip(_texture(3, across, along, footprint, 6.0) * 1.5 - 0.3, 0, 1)
     wet = style.wetness * (0.45 + 0.55 * puddles) * (labels != TREE)
@@ -97,7 +99,7 @@ def ground_map() -> NDArray[np.float32]:
 def _read(
     values: NDArray[np.float32], columns: NDArray[np.float32], rows: NDArray[np.float32], outside: float = 1.0
 ) -> NDArray[np.float32]:
-    read = cv2.remap(
+    return cv2.remap(
         values,
         columns.astype(np.float32),
         rows.astype(np.float32),
@@ -105,42 +107,37 @@ def _read(
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(outside,),
     )
-    return read.astype(np.float32, copy=False)
 
 
-def _coverage(inside: NDArray[np.float32], footprint: NDArray[np.float32]) -> NDArray[np.float32]:
+def _coverage(inside: Field, footprint: Field) -> Field:
     """Share of a pixel of that footprint (m) that lies inside, from the signed distance (m) to the edge."""
     return np.clip(inside / footprint + 0.5, 0, 1)
 
 
-def _texture(
-    number: int, across: NDArray[np.float32], along: NDArray[np.float32], footprint: NDArray[np.float32], cell: float
-) -> NDArray[np.float32]:
+def _texture(number: int, across: Field, along: Field, footprint: Field, cell: float) -> Field:
     """Noise whose largest features are about `cell` metres; it fades out where a pixel sees more than one feature."""
     scale = np.float32(128 / cell)
     fade = np.clip(cell / (40 * footprint), 0, 1)
     return fade * sample_tile(shared_noise(number), across * scale, along * scale)
 
 
-def _asphalt(
-    style: Style, across: NDArray[np.float32], along: NDArray[np.float32], footprint: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _asphalt(style: Style, across: Field, along: Field, footprint: Field) -> Field:
     """Grain, blotches and the polished wheel tracks."""
     grain = _texture(0, across, along, footprint, 0.5)
     blotches = _texture(1, across, along, footprint * 0.3, 9.0)
     lane = style.road_width / 4
     tracks = np.exp(-(((np.abs(np.abs(across) - lane) - 0.75) / 0.35) ** 2))
     level = 1 + style.asphalt_contrast * (grain + 0.4 * blotches) + 0.06 * tracks
-    return np.float32(style.asphalt) * np.clip(level, 0.2, 2)[..., None]
+    return np.array(style.asphalt, np.float32) * np.clip(level, 0.2, 2)[..., None]
 
 
 def _pavement(
     style: Style,
-    across: NDArray[np.float32],
-    along: NDArray[np.float32],
-    footprint: NDArray[np.float32],
-    stretch: NDArray[np.float32],
-) -> NDArray[np.float32]:
+    across: Field,
+    along: Field,
+    footprint: Field,
+    stretch: Field,
+) -> Field:
     """Slabs with dark joints."""
     pitch = 0.6
     joints = np.maximum(
@@ -148,28 +145,26 @@ def _pavement(
         _coverage(0.02 - np.abs(np.mod(along, pitch) - pitch / 2), stretch) * (stretch < 0.3),
     )
     level = (1 + 0.1 * _texture(2, across, along, footprint, 1.5)) * (1 - 0.25 * joints * (footprint < 0.06))
-    return np.float32(style.pavement) * level[..., None]
+    return np.array(style.pavement, np.float32) * level[..., None]
 
 
-def _verge(
-    style: Style, across: NDArray[np.float32], along: NDArray[np.float32], footprint: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _verge(style: Style, across: Field, along: Field, footprint: Field) -> Field:
     """Grass, with earth or snow between."""
     blades = _texture(0, across, along, footprint, 0.25)
     clumps = _texture(3, across, along, footprint * 0.3, 5.0)
     level = np.clip(1 + 0.25 * blades + 0.2 * clumps, 0.2, 2)[..., None]
-    second = np.float32([0.8, 0.82, 0.85] if style.weather == "snow" else [0.36, 0.3, 0.22])
+    second = np.array([0.8, 0.82, 0.85] if style.weather == "snow" else [0.36, 0.3, 0.22], np.float32)
     share = np.clip(0.4 * clumps + (0.4 if style.weather == "snow" else 0.1), 0, 1)[..., None]
-    return (np.float32(style.grass) * (1 - share) + second * share) * level
+    return (np.array(style.grass, np.float32) * (1 - share) + second * share) * level
 
 
 def _marks(
     style: Style,
-    across: NDArray[np.float32],
-    along: NDArray[np.float32],
-    footprint: NDArray[np.float32],
-    stretch: NDArray[np.float32],
-) -> NDArray[np.float32]:
+    across: Field,
+    along: Field,
+    footprint: Field,
+    stretch: Field,
+) -> Field:
     """Coverage of white paint by the lines along the road."""
     if style.marks == "none":
         return np.zeros_like(across)
@@ -194,7 +189,7 @@ def _damage_map(style: Style, seed: int, origin: float) -> tuple[NDArray[np.floa
         for _ in range(rng.integers(0, 5)):
             left, start = rng.uniform(-half, half), cell * DAMAGE_CELL + rng.uniform(1, DAMAGE_CELL - 3)
             _draw_damage(gain, paint, rng, left, start - origin, half)
-    return cv2.GaussianBlur(gain, (0, 0), 0.8).astype(np.float32, copy=False), paint
+    return cv2.GaussianBlur(gain, (0, 0), 0.8), paint
 
 
 def _draw_damage(

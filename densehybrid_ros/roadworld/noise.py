@@ -45,7 +45,7 @@ def sample_tile(
     """The tile at float positions (px), repeated in both directions; positions are float32 arrays of one shape."""
     size = tile.shape[0]
     padded = np.pad(tile, ((0, 1), (0, 1)), mode="wrap")
-    return cv2.remap(padded, np.mod(columns, size), np.mod(rows, size), cv2.INTER_LINEAR).astype(np.float32, copy=False)
+    return cv2.remap(padded, np.mod(columns, size), np.mod(rows, size), cv2.INTER_LINEAR)
 
 
 def noise_patch(height: int, width: int, rng: np.random.Generator, scale: float = 1.0) -> NDArray[np.float32]:
@@ -55,4 +55,4 @@ def noise_patch(height: int, width: int, rng: np.random.Generator, scale: float 
     rows, columns = min(size, int(height / scale) + 2), min(size, int(width / scale) + 2)
     top, left = (int(value) for value in rng.integers(0, size, 2))
     part = np.roll(tile, (-top, -left), (0, 1))[:rows, :columns]
-    return cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+    return cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -84,7 +84,7 @@ def tyre(rng: np.random.Generator) -> Drawn:
     """A wheel or tyre, standing or lying."""
     lying = rng.random() < 0.5
     sheet = Sheet(64 if lying else 128, 128)
-    rubber = np.float32([0.07, 0.07, 0.07]) * rng.uniform(0.6, 2.0)
+    rubber = np.array([0.07, 0.07, 0.07], np.float32) * rng.uniform(0.6, 2.0)
     sheet.ellipse((0.5, 0.5), (0.48, 0.48), rubber)
     if lying:
         sheet.ellipse((0.5, 0.4), (0.3, 0.22), rubber * 0.4)
@@ -155,7 +155,9 @@ def cone(rng: np.random.Generator) -> Drawn:
     """A fallen or standing cone."""
     sheet = Sheet(128, 96)
     paint = (
-        np.float32([0.85, 0.3, 0.08]) * rng.uniform(0.6, 1.1) if rng.random() < 0.7 else random_colour(rng, 0.2, 0.8, 1)
+        np.array([0.85, 0.3, 0.08], np.float32) * rng.uniform(0.6, 1.1)
+        if rng.random() < 0.7
+        else random_colour(rng, 0.2, 0.8, 1)
     )
     sheet.polygon([(0.44, 0), (0.56, 0), (0.82, 0.92), (0.18, 0.92)], paint)
     sheet.polygon([(0.37, 0.35), (0.63, 0.35), (0.7, 0.58), (0.3, 0.58)], (0.85, 0.85, 0.85), opaque=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from densehybrid_ros.roadworld.canvas import Sprite
 from densehybrid_ros.roadworld.noise import noise_patch
@@ -21,7 +21,7 @@ class Sheet:
         self.colour = np.zeros((height, width, 3), np.float32)
         self.alpha = np.zeros((height, width), np.float32)
 
-    def polygon(self, points: Points, colour: Sequence[float], opaque: bool = True) -> None:
+    def polygon(self, points: Points, colour: ArrayLike, opaque: bool = True) -> None:
         """A filled polygon with smooth edges; `opaque` False paints only where something is already."""
         scaled = np.array(points) * (self.alpha.shape[1], self.alpha.shape[0])
         window, offset = self._window(scaled, margin=2)
@@ -31,7 +31,7 @@ class Sheet:
             self._cover(window, mask, colour, opaque)
 
     def ellipse(
-        self, centre: tuple[float, float], radius: tuple[float, float], colour: Sequence[float], opaque: bool = True
+        self, centre: tuple[float, float], radius: tuple[float, float], colour: ArrayLike, opaque: bool = True
     ) -> None:
         """A filled ellipse; radii in 0..1 of width and height."""
         angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
@@ -47,9 +47,7 @@ class Sheet:
         self.alpha[inside] *= 0.12
         self.colour[inside] *= 0.12
 
-    def line(
-        self, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Sequence[float]
-    ) -> None:
+    def line(self, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: ArrayLike) -> None:
         """A thick line with round ends; thickness in 0..1 of the width."""
         width = max(1, round(thickness * self.alpha.shape[1]))
         ends = np.round(np.array([start, end]) * (self.alpha.shape[1], self.alpha.shape[0])).astype(int)
@@ -78,9 +76,7 @@ class Sheet:
         high = np.clip(np.ceil(points.max(0)).astype(int) + margin + 1, 0, (width, height))
         return (slice(low[1], high[1]), slice(low[0], high[0])), low
 
-    def _cover(
-        self, window: tuple[slice, slice], mask: NDArray[np.uint8], colour: Sequence[float], opaque: bool
-    ) -> None:
+    def _cover(self, window: tuple[slice, slice], mask: NDArray[np.uint8], colour: ArrayLike, opaque: bool) -> None:
         weight = mask.astype(np.float32) / 255
         alpha, target = self.alpha[window], self.colour[window]
         if not opaque:

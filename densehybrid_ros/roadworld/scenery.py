@@ -54,7 +54,7 @@ def facade(rng: np.random.Generator, storeys: int) -> Sprite:
     wall = (
         random_colour(rng, 0.3, 0.8, 0.15)
         if rng.random() < 0.5
-        else np.float32([0.5, 0.32, 0.25]) * rng.uniform(0.6, 1.3)
+        else np.array([0.5, 0.32, 0.25], np.float32) * rng.uniform(0.6, 1.3)
     )
     colour = np.ones((height, width, 3), np.float32) * wall
     if rng.random() < 0.5:
@@ -106,8 +106,10 @@ def lamp_post(rng: np.random.Generator) -> Sprite:
 def sign(rng: np.random.Generator) -> Sprite:
     """The plate alone: disc, triangle, or board, with a border and something on it."""
     sheet = Sheet(96, 96)
-    border = np.float32([[0.75, 0.08, 0.08], [0.08, 0.2, 0.65], [0.85, 0.7, 0.1], [0.1, 0.4, 0.2]][rng.integers(4)])
-    face = np.float32([0.9, 0.9, 0.88]) if rng.random() < 0.6 else border * 0.9
+    border = np.array(
+        [[0.75, 0.08, 0.08], [0.08, 0.2, 0.65], [0.85, 0.7, 0.1], [0.1, 0.4, 0.2]][rng.integers(4)], np.float32
+    )
+    face = np.array([0.9, 0.9, 0.88], np.float32) if rng.random() < 0.6 else border * 0.9
     kind = rng.integers(3)
     if kind == 0:
         sheet.ellipse((0.5, 0.5), (0.48, 0.48), border)
@@ -139,7 +141,7 @@ def _window(
     """A pane that reflects the sky or shows a dark room, with a frame and a sill; in place."""
     colour[top - 2 : top + height + 2, left - 2 : left + width + 2] = frame
     pane = rng.uniform(0.04, 0.3) + np.linspace(rng.uniform(0, 0.3), 0, height, dtype=np.float32)[:, None, None]
-    colour[top : top + height, left : left + width] = pane * np.float32([0.9, 1.0, 1.1])
+    colour[top : top + height, left : left + width] = pane * np.array([0.9, 1.0, 1.1], np.float32)
     colour[top : top + height, left + width // 2 : left + width // 2 + 2] = frame
     colour[top + height + 2 : top + height + 5, left - 3 : left + width + 3] *= 0.6
 

@@ -41,11 +41,11 @@ def car_end(rng: np.random.Generator, paint: np.ndarray, rear: bool, tall: float
     )
     sheet.polygon(
         [(inset + 0.06, roof + 0.06), (0.94 - inset, roof + 0.06), (0.88, belt), (0.12, belt)],
-        np.float32([0.1, 0.12, 0.14]) * rng.uniform(0.6, 2.2),
+        np.array([0.1, 0.12, 0.14], np.float32) * rng.uniform(0.6, 2.2),
     )
     sheet.polygon(
         [(inset + 0.1, roof + 0.08), (0.5, roof + 0.08), (0.35, belt - 0.05), (0.16, belt - 0.05)],
-        np.float32([0.3, 0.34, 0.38]) * rng.uniform(0.6, 1.6),
+        np.array([0.3, 0.34, 0.38], np.float32) * rng.uniform(0.6, 1.6),
         opaque=False,
     )
     lamp = (0.65, 0.05, 0.05) if rear else (0.85, 0.85, 0.8)
@@ -81,7 +81,7 @@ def car_side(rng: np.random.Generator, paint: np.ndarray, tall: float) -> Sprite
         ],
         paint,
     )
-    glass = np.float32([0.1, 0.12, 0.14]) * rng.uniform(0.6, 2.2)
+    glass = np.array([0.1, 0.12, 0.14], np.float32) * rng.uniform(0.6, 2.2)
     sheet.polygon([(rear_x + 0.01, 0.42), (rear_x + 0.06, roof + 0.06), (0.4, roof + 0.06), (0.4, 0.42)], glass)
     sheet.polygon(
         [(0.42, 0.42), (0.42, roof + 0.06), (front_x - 0.13, roof + 0.06), (front_x - 0.03, 0.42)], glass * 0.9
@@ -91,7 +91,7 @@ def car_side(rng: np.random.Generator, paint: np.ndarray, tall: float) -> Sprite
     for wheel in (0.2, 0.79):
         sheet.ellipse((wheel, 0.83), (0.078, 0.19), (0.03, 0.03, 0.03))
         sheet.ellipse((wheel, 0.82), (0.066, 0.17), RUBBER)
-        sheet.ellipse((wheel, 0.82), (0.04, 0.105), np.float32([0.5, 0.5, 0.52]) * rng.uniform(0.6, 1.3))
+        sheet.ellipse((wheel, 0.82), (0.04, 0.105), np.array([0.5, 0.5, 0.52], np.float32) * rng.uniform(0.6, 1.3))
     sheet.shade(rng, 0.04, 8)
     return sheet.sprite(CAR)
 
@@ -126,7 +126,7 @@ def bicyclist(rng: np.random.Generator) -> Sprite:
         sheet.line((0.58, 0.68), (0.5, 0.86), 0.055, trousers)
         sheet.line((0.44, 0.5), (0.56, 0.24), 0.13, cloth)
         sheet.line((0.57, 0.28), (0.7, 0.48), 0.05, cloth * 0.9)
-        sheet.ellipse((0.6, 0.12), (0.06, 0.075), np.float32([0.75, 0.58, 0.48]) * rng.uniform(0.4, 1.1))
+        sheet.ellipse((0.6, 0.12), (0.06, 0.075), np.array([0.75, 0.58, 0.48], np.float32) * rng.uniform(0.4, 1.1))
     else:
         sheet.polygon([(0.47, 0.55), (0.53, 0.55), (0.53, 1), (0.47, 1)], RUBBER)
         sheet.line((0.35, 0.5), (0.65, 0.5), 0.03, frame)
@@ -145,7 +145,7 @@ def _person(
     width: float = 1.0,
 ) -> None:
     """Head, torso, arms and legs in random clothes."""
-    skin = np.float32([0.78, 0.6, 0.5]) * rng.uniform(0.35, 1.1)
+    skin = np.array([0.78, 0.6, 0.5], np.float32) * rng.uniform(0.35, 1.1)
     coat, trousers = random_colour(rng, 0.05, 0.8, 0.8), random_colour(rng, 0.04, 0.5, 0.4)
     tall = foot - head
     hip, shoulder = head + 0.5 * tall, head + 0.19 * tall

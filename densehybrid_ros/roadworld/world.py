@@ -168,7 +168,7 @@ class Roadworld:
         rows = np.arange(camera.height)[:, None]
         far = (rows >= tops[None]) & (rows <= camera.cy)
         canvas.labels[far] = TREE
-        canvas.colour[far] = np.float32(self.style.grass) * 0.6
+        canvas.colour[far] = np.array(self.style.grass, np.float32) * 0.6
         canvas.depth[far] = HILL_DEPTH
         canvas.sky_share[far] = 0
         return canvas
@@ -207,9 +207,9 @@ class Roadworld:
                 polygon = np.array([base[0], base[1], base[1] + reach, base[0] + reach])
                 cv2.fillPoly(cast, [np.round(polygon).astype(np.int32)], (1 - self.style.shadow,))
             if thing.lift == 0:
-                cv2.line(contact, *(tuple(map(int, point)) for point in base), (0.45,), max(2, int(MAP_SCALE * 0.2)))
-        soft = cv2.GaussianBlur(cast, (0, 0), 1.5) * cv2.GaussianBlur(contact, (0, 0), 3)
-        return soft.astype(np.float32, copy=False)
+                start, end = base.astype(int).tolist()
+                cv2.line(contact, start, end, (0.45,), max(2, int(MAP_SCALE * 0.2)))
+        return cv2.GaussianBlur(cast, (0, 0), 1.5) * cv2.GaussianBlur(contact, (0, 0), 3)
 
 
 def _tree_shadow(
@@ -221,8 +221,8 @@ def _tree_shadow(
     foot = base.mean(0)
     half_width = np.ptp(base[:, 0]) / 2
     rng = np.random.default_rng(int(base[0, 0] * 7919) % 2**31)
-    cv2.line(cast, tuple(map(int, foot)), tuple(map(int, foot + 0.5 * reach)), (light,), 4)
+    cv2.line(cast, foot.astype(int).tolist(), (foot + 0.5 * reach).astype(int).tolist(), (light,), 4)
     for _ in range(18):
         centre = foot + reach * rng.uniform(0.4, 1.0) + rng.normal(0, 0.45, 2) * half_width
         radius = max(2, int(half_width * rng.uniform(0.08, 0.35)))
-        cv2.circle(cast, tuple(map(int, centre)), radius, (light,), -1)
+        cv2.circle(cast, (int(centre[0]), int(centre[1])), radius, (light,), -1)

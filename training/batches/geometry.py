@@ -57,13 +57,13 @@ def jittered_crop(
     matrix = _crop_matrix(top, left, crop_height / size[0], crop_width / size[1], size[1] if mirror else 0)
     reading = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if blur:
-        image = cv2.GaussianBlur(image, (0, 0), blur).astype(np.uint8, copy=False)
+        image = cv2.GaussianBlur(image, (0, 0), blur)
     output = (size[1], size[0])
     cropped = cv2.warpAffine(image, matrix, output, flags=reading, borderMode=cv2.BORDER_REFLECT_101)
     labels = cv2.warpAffine(
         truth, matrix, output, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=(IGNORE,)
     )
-    return cropped.astype(np.uint8, copy=False), labels.astype(np.uint8, copy=False)
+    return cropped, labels
 
 
 def _rare_pixel(

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.pictures import read_labels, read_rgb
-from densehybrid_ros.training.datasets.pairs import pair_files
+from densehybrid_ros.training.datasets.ade20k import ADE20K
+from densehybrid_ros.training.datasets.listing import whole_pairs
 
 KEPT = 256
 """Pictures that each process keeps decoded."""
@@ -19,7 +20,7 @@ class NegativeSet:
     """Pictures with segments, in the ADE20K layout: id 0 = other, every other id one segment."""
 
     def __init__(self, root: Path, split: str = "training") -> None:
-        self.pairs = pair_files(root / "images" / split, root / "annotations" / split)
+        self.pairs = whole_pairs(ADE20K.files(root, split))
         self._cache: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -129,8 +129,17 @@ def released(pasting: Pasting, negatives: NegativeSet) -> Negatives:
     return Released(partial(released_patch, negatives, pasting.patch))
 
 
-STYLES: dict[str, Callable[[Pasting, NegativeSet], Negatives]] = {"natural": natural, "released": released}
-"""`pasting.style` of a recipe → what it pastes of a set of negatives."""
+Style = Callable[[Pasting], Negatives | None]
+"""What a recipe pastes; None = nothing."""
+
+
+def of_set(make: Callable[[Pasting, NegativeSet], Negatives]) -> Style:
+    """Out of the recipe's set of negatives; nothing where it names none."""
+    return lambda pasting: make(pasting, NegativeSet(Path(pasting.root), pasting.split)) if pasting.root else None
+
+
+STYLES: dict[str, Style] = {"natural": of_set(natural), "released": of_set(released)}
+"""By `pasting.style` of a recipe."""
 
 
 def negatives_of(pasting: Pasting, classes: int) -> list[Negatives]:
@@ -140,9 +149,7 @@ def negatives_of(pasting: Pasting, classes: int) -> list[Negatives]:
         SetupError: an unknown style, or the set of negatives is not there.
     """
     if pasting.style not in STYLES:
-        raise SetupError(f"pasting.style is '{pasting.style}'; choose {' or '.join(STYLES)}")
+        raise SetupError(f"pasting.style is '{pasting.style}'; choose one of {', '.join(STYLES)}")
     pasted: list[Negatives] = [Sometimes(pasting.inlier_probability, Several(pasting.max_inliers, Inliers(classes)))]
-    if pasting.root:
-        source = STYLES[pasting.style](pasting, NegativeSet(Path(pasting.root), pasting.split))
-        pasted.append(Sometimes(pasting.negative_probability, source))
-    return pasted
+    source = STYLES[pasting.style](pasting)
+    return pasted if source is None else [*pasted, Sometimes(pasting.negative_probability, source)]

@@ -108,10 +108,10 @@ def _transformed(cutout: CutOut, height: float, rng: np.random.Generator) -> Cut
     labels = None
     if cutout.labels is not None:
         flat = cv2.warpAffine(cutout.labels, matrix, size, flags=cv2.INTER_NEAREST, borderValue=(IGNORE,))
-        labels = flat.astype(np.uint8, copy=False)
+        labels = flat
     elif rng.random() < 0.4:
-        image = hue_and_saturation(image.astype(np.uint8, copy=False), rng)
-    return CutOut(image.astype(np.uint8, copy=False), alpha.astype(np.float32, copy=False), labels)
+        image = hue_and_saturation(image, rng)
+    return CutOut(image, alpha, labels)
 
 
 def _opacity(rng: np.random.Generator) -> float:
@@ -179,7 +179,7 @@ def _labelled(
     return Sample(image, semantic, dataset)
 
 
-def label_pasted(labels: Labels, dataset_labels: Labels, alpha: Any, own: Labels | None = None) -> None:
+def label_pasted(labels: Labels, dataset_labels: Labels, alpha: Any, own: Any = None) -> None:
     """The one rule for the edge of what is pasted, in place: where its pixels are mixed with the picture's there is no
     label at all, within it an outlier, or the labels that it brings along.
 

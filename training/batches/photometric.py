@@ -61,7 +61,7 @@ def uneven_light(image: Image, rng: np.random.Generator) -> Image:
     """A smooth field of light: low sun, lamps, head-lights, dirty lens."""
     height, width = image.shape[:2]
     field = rng.uniform(0.55, 1.5, (int(rng.integers(2, 5)), int(rng.integers(2, 5)))).astype(np.float32)
-    return lit(image, cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32, copy=False))
+    return lit(image, cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def head_lights(image: Image, rng: np.random.Generator) -> Image:
@@ -99,7 +99,7 @@ def tone(image: Image, rng: np.random.Generator) -> Image:
         gain = exposure * np.exp(rng.uniform(-cast, cast))
         curve = (np.clip(levels * gain, 0, None) ** gamma - pivot) * contrast + pivot
         table[0, :, channel] = to_uint8(curve * 255)
-    return cv2.LUT(image, table).astype(np.uint8, copy=False)
+    return cv2.LUT(image, table)
 
 
 def hue_and_saturation(image: Image, rng: np.random.Generator) -> Image:
@@ -109,7 +109,7 @@ def hue_and_saturation(image: Image, rng: np.random.Generator) -> Image:
     saturation = np.clip(levels * rng.uniform(0.0, 1.7), 0, 255)
     table = np.stack([hue, saturation, levels], 1).astype(np.uint8)[None]
     turned = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), table)
-    return cv2.cvtColor(turned, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+    return cv2.cvtColor(turned, cv2.COLOR_HSV2RGB)
 
 
 def blur(image: Image, rng: np.random.Generator) -> Image:
@@ -117,7 +117,7 @@ def blur(image: Image, rng: np.random.Generator) -> Image:
     height, width = image.shape[:2]
     kind = rng.integers(3)
     if kind == 0:
-        return cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.8))).astype(np.uint8, copy=False)
+        return cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.8)))
     if kind == 1:
         reach = int(rng.integers(3, 8))
         kernel = np.zeros((reach, reach), np.float32)
@@ -125,17 +125,17 @@ def blur(image: Image, rng: np.random.Generator) -> Image:
         offset = np.array([np.cos(angle), np.sin(angle)]) * reach / 2
         centre = np.array([reach / 2, reach / 2])
         cv2.line(kernel, _pixel(centre - offset), _pixel(centre + offset), (1,), 1)
-        return cv2.filter2D(image, -1, kernel / max(kernel.sum(), 1)).astype(np.uint8, copy=False)
+        return cv2.filter2D(image, -1, kernel / max(kernel.sum(), 1))
     factor = rng.uniform(0.4, 0.9)
     small = cv2.resize(image, (int(width * factor), int(height * factor)), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def sharpen(image: Image, rng: np.random.Generator) -> Image:
     """Unsharp mask, as many cameras apply it."""
     smooth = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.7, 2)))
     amount = float(rng.uniform(0.3, 1.5))
-    return cv2.addWeighted(image, 1 + amount, smooth, -amount, 0).astype(np.uint8, copy=False)
+    return cv2.addWeighted(image, 1 + amount, smooth, -amount, 0)
 
 
 def sensor_noise(image: Image, rng: np.random.Generator) -> Image:
@@ -149,7 +149,7 @@ def sensor_noise(image: Image, rng: np.random.Generator) -> Image:
     cv2.randn(noise, (0, 0, 0), (sigma, sigma, sigma))
     if grain > 1:
         noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.add(image, noise, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+    return cv2.add(image, noise, dtype=cv2.CV_8U)
 
 
 def jpeg(image: Image, rng: np.random.Generator) -> Image:
@@ -158,7 +158,7 @@ def jpeg(image: Image, rng: np.random.Generator) -> Image:
     assert done
     decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
     assert decoded is not None
-    return decoded.astype(np.uint8, copy=False)
+    return decoded
 
 
 EFFECTS = (
@@ -177,9 +177,9 @@ EFFECTS = (
 """(probability, effect), in the order in which light, air, lens, sensor and coder act."""
 
 
-def lit(image: Image, gain: NDArray[np.float32]) -> Image:
+def lit(image: Image, gain: NDArray[np.floating]) -> Image:
     """Every channel times the (H, W) gain."""
-    return cv2.multiply(image, cv2.merge([gain, gain, gain]), dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+    return cv2.multiply(image, cv2.merge([gain, gain, gain]), dtype=cv2.CV_8U)
 
 
 def to_uint8(values: NDArray[np.floating]) -> NDArray[np.uint8]:

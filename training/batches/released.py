@@ -31,4 +31,4 @@ def released_patch(negatives: NegativeSet, side: int, rng: np.random.Generator) 
     else:
         ids = present_ids(segments)
         mask = np.isin(segments, rng.choice(ids, min(2, ids.size), replace=False)).astype(np.float32)
-    return CutOut(image.astype(np.uint8, copy=False), mask)
+    return CutOut(image, mask)

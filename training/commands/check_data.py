@@ -29,7 +29,3 @@ def main(argv: list[str] | None = None) -> None:
         raise SetupError(f"--every is {arguments.every}; give at least 1")
     problems = check_set(CHECKABLE[arguments.name], arguments.root, arguments.split, arguments.every)
     sys.exit(1 if problems else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -55,7 +55,3 @@ def _scores(text: str) -> list[str]:
     for name in names:
         score_named(name)
     return names
-
-
-if __name__ == "__main__":
-    main()

@@ -95,7 +95,3 @@ def figures_of_report(path: Path) -> dict[str, float]:
         return {f"{report['protocol']} {what}": float(value) for what, value in found.items() if value is not None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(f"--evaluation {path} is no report of densehybrid evaluate --json ({error!r})") from error
-
-
-if __name__ == "__main__":
-    main()

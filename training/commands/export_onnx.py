@@ -90,7 +90,3 @@ def difference_to_torch(model: nn.Module, path: Path, size: tuple[int, int]) -> 
     found = session.run(list(OUTPUTS), {"images": picture})
     wanted = model(torch.from_numpy(picture))
     return max(float(np.abs(one - other.numpy()).max()) for one, other in zip(found, wanted, strict=True))
-
-
-if __name__ == "__main__":
-    main()

@@ -174,7 +174,3 @@ def _shape(value: Tensor) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-if __name__ == "__main__":
-    main()

@@ -48,7 +48,3 @@ def main(argv: list[str] | None = None) -> None:
     engine = make_engine(given.device)
     job = FlowPretraining(settings, crops, held_out_crops(held_out, settings.side, 96), engine)
     run(job, engine, given.out, given.workers)
-
-
-if __name__ == "__main__":
-    main()

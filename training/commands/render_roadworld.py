@@ -41,7 +41,3 @@ def main(argv: list[str] | None = None) -> None:
         return
     for split, count, first in (("train", arguments.train, 0), ("val", arguments.val, FIRST_VALIDATION_SEED)):
         render_camvid(arguments.out, split, range(first, first + count), *arguments.size)
-
-
-if __name__ == "__main__":
-    main()

@@ -47,7 +47,3 @@ def main(argv: list[str] | None = None) -> None:
         shutil.rmtree(out, ignore_errors=True)  # it is there to be run again, not to be resumed
     machines = Machines(arguments.device, arguments.processes, arguments.nodes, arguments.workers, arguments.cache)
     train(read_recipe(arguments.recipe, arguments.data, overrides), out, machines)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import relabelled
 from densehybrid_ros.pictures import read_labels, read_rgb
-from densehybrid_ros.training.datasets.listing import Listing, folder_listing, whole_pairs
+from densehybrid_ros.training.datasets.listing import Listing
 
 
 class LabelledSource(Protocol):
@@ -66,12 +66,3 @@ class LabelledSet:
         if image.shape[:2] != labels.shape:
             raise SetupError(f"{image_path} is {image.shape[:2]}, but its labels {label_path} are {labels.shape}")
         return image, labels
-
-
-def pair_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
-    """Pictures of a folder with the .png of the same stem in another, sorted by name.
-
-    Raises:
-        SetupError: a folder is absent or empty, or a picture has no labels.
-    """
-    return whole_pairs(folder_listing(images, labels))

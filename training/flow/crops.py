@@ -43,7 +43,7 @@ def random_crop(image: NDArray[np.uint8], side: int, rng: np.random.Generator) -
     reach = min(round(side / scale), *image.shape[:2])
     top, left = (int(rng.integers(0, length - reach + 1)) for length in image.shape[:2])
     crop = np.ascontiguousarray(image[top : top + reach, left : left + reach])
-    crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +21,11 @@ def count_averaged(average: AveragedModel, steps: int) -> None:
     average.n_averaged.fill_(1 + steps)
 
 
-def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+def _ramped(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
     """average ← d·average + (1 − d)·model; d rises from 0.1 to `decay`, as the first weights are the worst."""
 
     @torch.no_grad()
-    def update(averages: list[Tensor], weights: list[Tensor], averaged: Tensor | int) -> None:
+    def update(averages: Sequence[Tensor], weights: Sequence[Tensor], averaged: Tensor | int) -> None:
         count = int(averaged)
         share = 1 - min(decay, count / (count + 9))
         for average, weight in zip(averages, weights, strict=True):

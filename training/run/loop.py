@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from densehybrid_ros.errors import SetupError
@@ -46,17 +46,27 @@ class Machines:
 class Job(Protocol):
     """What one kind of training adds to the loop."""
 
-    batches: Dataset[Any]
-    """Item i is this process's share of the batch of step i."""
+    @property
+    def batches(self) -> Any:
+        """Item i is this process's share of the batch of step i."""
+        ...
+
     steps: int
     log_every: int
     validate_every: int
     checkpoint_every: int
     optimizer: Optimizer
-    largest_gradient: float | None
-    """Norm at which the gradient is clipped; None = never."""
-    settings: Mapping[str, Any]
-    """What decides about the result: a checkpoint of other settings does not continue this run."""
+
+    @property
+    def largest_gradient(self) -> float | None:
+        """Norm at which the gradient is clipped; None = never."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What decides about the result: a checkpoint of other settings does not continue this run."""
+        ...
+
     advice: str
     """What to do where the loss is not finite."""
 

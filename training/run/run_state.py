@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lightning_fabric.wrappers import _FabricModule
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
@@ -19,7 +20,7 @@ class RunState:
     average: AveragedModel | None
     """The averaged weights, where a recipe wants them."""
     optimizer: Optimizer
-    wrapped: nn.Module
+    wrapped: _FabricModule
     """The model as the engine runs it: in its precision, and with the other processes."""
     companion: Companion | None = None
     """Draws negatives that no file holds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.installed import Trainable
 from densehybrid_ros.training.batches.batches import Batch, Batches, class_weights
 from densehybrid_ros.training.batches.device_batch import DeviceBatch
 from densehybrid_ros.training.evaluation.pasted_set import validation_sets
@@ -131,7 +132,7 @@ def set_training_mode(recipe: Recipe, model: nn.Module) -> None:
     """Everything trains but what the recipe freezes."""
     model.train()
     if recipe.freeze_early:
-        for module in model.early_layers():
+        for module in cast(Trainable, model).early_layers():
             module.eval()
     if recipe.freeze_batch_norm:
         for module in model.modules():

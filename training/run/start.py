@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
 
+from densehybrid_ros.core.devices import placed
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.models.installed import Trainable
 from densehybrid_ros.training.flow.flow_file import load_flow
 from densehybrid_ros.training.flow.joint import JointFlow
 from densehybrid_ros.training.recipe.recipe import Recipe
@@ -30,10 +33,10 @@ def initial_state(recipe: Recipe, classes: list[str], steps_per_epoch: float, en
     """
     torch.manual_seed(recipe.seed)
     model = started_model(recipe, classes)
-    model = with_synchronised_batch_norm(model, engine).to(engine.device, memory_format=torch.channels_last)
+    model = placed(with_synchronised_batch_norm(model, engine), engine.device)
     average = averaged_model(model, recipe.average) if recipe.average else None
     if recipe.freeze_early:
-        for module in model.early_layers():
+        for module in cast(Trainable, model).early_layers():
             module.requires_grad_(False)
     optimizer = make_optimizer(recipe, model)
     wrapped, wrapped_optimizer = engine.setup(model, optimizer)
@@ -63,8 +66,9 @@ def started_model(recipe: Recipe, classes: list[str]) -> nn.Module:
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """Two groups: the pre-trained trunk, with a `factor` on its learning rate, and the rest."""
-    trunk = [parameter for parameter in model.trunk_parameters() if parameter.requires_grad]
-    in_trunk = {id(parameter) for parameter in model.trunk_parameters()}
+    pretrained = cast(Trainable, model).trunk_parameters()
+    trunk = [parameter for parameter in pretrained if parameter.requires_grad]
+    in_trunk = {id(parameter) for parameter in pretrained}
     rest = [parameter for parameter in model.parameters() if id(parameter) not in in_trunk]
     groups = [{"params": trunk, "factor": recipe.trunk_factor}, {"params": rest, "factor": 1.0}]
     beta_1, beta_2 = recipe.betas

@@ -159,7 +159,3 @@ def main(arguments: list[str] | None = None) -> None:
     if nodes and nodes[0].problem:
         print(f"error: {nodes[0].problem}", file=sys.stderr)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

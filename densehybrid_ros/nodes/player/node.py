@@ -196,7 +196,3 @@ class PlayerNode(Node):
 
 def main(arguments: list[str] | None = None) -> None:
     run_node(PlayerNode, lambda node: None, lambda node: None, lambda node: node.finished, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -144,7 +144,3 @@ def _stamp(message: Image) -> Stamp:
 
 def main(arguments: list[str] | None = None) -> None:
     run_node(RecorderNode, lambda node: None, RecorderNode.finish, arguments=arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -242,7 +242,3 @@ def main(arguments: list[str] | None = None, load: Loader = Segmenter.load) -> N
     run_node(
         lambda: SegmenterNode(load), SegmenterNode.begin, SegmenterNode.stop_work, arguments=arguments, survives=True
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -99,7 +99,3 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         raise SetupError(f"prefix '{arguments.prefix}' begins no topic; give one such as /camera or /front/camera")
     if not 0 <= arguments.disparity_offset < LARGEST_STEP:
         raise SetupError(f"a disparity offset of {arguments.disparity_offset:g} was given; give 0 or 1")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,7 @@ from densehybrid_ros.training.batches.cutouts import CutOut
 from densehybrid_ros.training.batches.geometry import jittered_crop
 from densehybrid_ros.training.batches.inliers import inlier_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
+from densehybrid_ros.training.batches.negatives import STYLES, Released, negatives_of
 from densehybrid_ros.training.batches.pasting import (
     Placement,
     label_pasted,
@@ -226,6 +227,15 @@ def test_the_released_pasting_has_hard_edges_and_unchanged_pixels(data: Path, si
     assert outlier.sum() == (patch.alpha > 0.5).sum()
     assert not (pasted.dataset_labels == 255).any()
     assert (pasted.image[~outlier] == 120).all()
+
+
+@pytest.mark.parametrize(("style", "sources"), [("natural", 1), ("released", 1), ("squares", 2)])
+def test_only_a_style_that_needs_no_files_pastes_without_a_set(
+    monkeypatch: pytest.MonkeyPatch, style: str, sources: int
+) -> None:
+    square = CutOut(np.full((8, 8, 3), 9, np.uint8), np.ones((8, 8), np.float32))
+    monkeypatch.setitem(STYLES, "squares", lambda pasting: Released(lambda rng: square))
+    assert len(negatives_of(Pasting(style=style), 2)) == sources
 
 
 def test_things_stand_on_the_ground_more_often_than_not() -> None:

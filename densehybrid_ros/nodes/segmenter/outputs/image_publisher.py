@@ -25,4 +25,4 @@ def publish_image(publisher: Publisher, values: NDArray[np.generic], encoding: s
     contiguous = np.ascontiguousarray(values)
     head = bytes(serialize_message(image_fields(contiguous, encoding, header)))
     length = struct.pack("<I" if head[1] & 1 else ">I", contiguous.nbytes)  # the byte order stands in CDR's first bytes
-    publisher.publish(b"".join([head[:-LENGTH_BYTES], length, memoryview(contiguous).cast("B")]))
+    publisher.publish(b"".join([head[:-LENGTH_BYTES], length, contiguous.data.cast("B")]))
