@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
+from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -14,6 +17,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from densehybrid_ros.dds.profile import profile_variable
 from densehybrid_ros.options import settings_of
+from densehybrid_ros.rviz import layout_for
 from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, INPUTS, RIGHT_IMAGE, RIGHT_INFO, SEGMENTER, Topic
 
 Arguments = Mapping[str, tuple[str, str]]
@@ -27,6 +31,11 @@ SEGMENTER_ARGUMENTS: Arguments = {
     "use_sim_time": ("", f"true = take the time from /clock; {AS_IN_FILE}"),
     "respawn": ("true", "start the node anew whenever it ends, as it does when the device is lost"),
     "log_level": ("info", "debug, info, warn, error"),
+}
+
+RVIZ_ARGUMENTS: Arguments = {
+    "use_rviz": ("false", "show the outputs in RViz"),
+    "fixed_frame": ("camera", "frame for RViz: the optical frame of the camera, or one that TF connects with it"),
 }
 
 
@@ -96,7 +105,7 @@ def segmenter_node(
     names = ("model_path", "device", "image_transport")
     given = {name: typed(name, str) for name in names if context.launch_configurations[name]}
     if context.launch_configurations["use_sim_time"]:
-        given["use_sim_time"] = typed("use_sim_time", bool)
+        given |= _sim_time()
     return Node(
         package="densehybrid_ros",
         executable="segmenter",
@@ -110,3 +119,29 @@ def segmenter_node(
         respawn=LaunchConfiguration("respawn"),
         respawn_delay=2.0,
     )
+
+
+def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
+    """RViz with RVIZ_ARGUMENTS, in the namespace of the node, whose topics the layout names without it.
+
+    Args:
+        cameras: their names; () = one without.
+    """
+    if not IfCondition(LaunchConfiguration("use_rviz")).evaluate(context):
+        return []
+    layout = Path(shared_file("config", "camera.rviz").perform(context))
+    if cameras:
+        text, layout = layout.read_text(), Path(launch_config.get_log_file_path("cameras.rviz"))
+        layout.write_text(layout_for(cameras, text))
+    node = Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=LaunchConfiguration("namespace"),
+        arguments=["-d", str(layout), "-f", LaunchConfiguration("fixed_frame")],
+        parameters=[_sim_time()] if context.launch_configurations["use_sim_time"] else [],
+    )
+    return [node]
+
+
+def _sim_time() -> dict[str, Any]:
+    return {"use_sim_time": typed("use_sim_time", bool)}

@@ -16,6 +16,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from densehybrid_ros.launching import (
+    RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
     declarations,
     described,
@@ -40,7 +41,7 @@ EVALUATOR_ARGUMENTS = {
 SIMULATED_TIME = f"the player publishes the frames' time on {CLOCK.name}, and all nodes take it from there"
 CAMERA_ARGUMENTS = {
     name: SEGMENTER_ARGUMENTS[name] for name in ("namespace", "model_path", "device", "respawn", "log_level")
-} | {"use_sim_time": ("false", SIMULATED_TIME), "use_rviz": ("false", "show the outputs in RViz")}
+} | {"use_sim_time": ("false", SIMULATED_TIME), **RVIZ_ARGUMENTS}
 """Passed on to camera.launch.py."""
 
 
