@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
+from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import matches_action
 from launch.events.process import ProcessExited, ShutdownProcess
 from launch.launch_context import LaunchContext
 from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -18,6 +21,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from densehybrid_ros.errors import USER_ERROR
 from densehybrid_ros.options import settings_of
+from densehybrid_ros.rviz import layout_for
 from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, INPUTS, RIGHT_IMAGE, RIGHT_INFO, SEGMENTER, Topic
 
 Arguments = Mapping[str, tuple[str, str]]
@@ -34,6 +38,11 @@ SEGMENTER_ARGUMENTS: Arguments = {
     "must_start": ("", f"true = end where the node cannot be configured; {AS_IN_FILE}"),
     "respawn": ("true", "start the node anew when it crashes or the device is lost; not after a user's error"),
     "log_level": ("info", "debug, info, warn, error"),
+}
+
+RVIZ_ARGUMENTS: Arguments = {
+    "use_rviz": ("false", "show the outputs in RViz"),
+    "fixed_frame": ("camera", "frame for RViz: the optical frame of the camera, or one that TF connects with it"),
 }
 
 
@@ -133,3 +142,29 @@ def failure(event: ProcessExited, context: LaunchContext) -> None:
     if respawn and respawn.lower() == "true" and event.returncode != USER_ERROR and not context.is_shutdown:
         return
     raise RuntimeError(f"{event.process_name} failed with exit status {event.returncode}; its last lines say why")
+
+
+def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
+    """RViz with RVIZ_ARGUMENTS, in the namespace of the node, whose topics the layout names without it.
+
+    Args:
+        cameras: their names; () = one without.
+    """
+    if not IfCondition(LaunchConfiguration("use_rviz")).evaluate(context):
+        return []
+    layout = Path(shared_file("config", "camera.rviz").perform(context))
+    if cameras:
+        text, layout = layout.read_text(), Path(launch_config.get_log_file_path("cameras.rviz"))
+        layout.write_text(layout_for(cameras, text))
+    node = Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=LaunchConfiguration("namespace"),
+        arguments=["-d", str(layout), "-f", LaunchConfiguration("fixed_frame")],
+        parameters=[_sim_time()] if context.launch_configurations["use_sim_time"] else [],
+    )
+    return [node]
+
+
+def _sim_time() -> dict[str, Any]:
+    return {"use_sim_time": typed("use_sim_time", bool)}

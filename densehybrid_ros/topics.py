@@ -77,19 +77,31 @@ INPUTS = (IMAGE, CAMERA_INFO, DISPARITY, DEPTH, RIGHT_IMAGE, RIGHT_INFO)
 SEMANTIC = _answer("semantic/image_raw", "sensor_msgs/msg/Image", "mono8: 0..K−1", "semantic")
 ANOMALY = _answer("anomaly/image_raw", "sensor_msgs/msg/Image", "32FC1: the score, higher = more anomalous", "score")
 OPEN_SET = _answer("open_set/image_raw", "sensor_msgs/msg/Image", "mono8: K = unknown", "open_set")
+SEMANTIC_COLOUR = _answer(
+    "semantic/color/image_raw",
+    "sensor_msgs/msg/Image",
+    "rgb8: the semantic map in the palette of the weights",
+    "semantic",
+)
+OPEN_SET_COLOUR = _answer(
+    "open_set/color/image_raw", "sensor_msgs/msg/Image", "rgb8: likewise, unknown red", "open_set"
+)
 OVERLAY = _with_obstacles(
     "overlay/image_raw",
     "sensor_msgs/msg/Image",
     "rgb8: palette over the picture, unknown outlined, ranges written beside it",
 )
+OVERLAY_JPEG = replace(OVERLAY.compressed, description="the same as JPEG")
 SEMANTIC_INFO = _answer("semantic/camera_info", "sensor_msgs/msg/CameraInfo", "scaled to the image, under its header")
-MAPS = (SEMANTIC, ANOMALY, OPEN_SET, OVERLAY, SEMANTIC_INFO)
+MAPS = (SEMANTIC, ANOMALY, OPEN_SET, SEMANTIC_COLOUR, OPEN_SET_COLOUR, OVERLAY, OVERLAY_JPEG, SEMANTIC_INFO)
 
 OBSTACLE_POINTS = _with_obstacles(
     "obstacles/points", "sensor_msgs/msg/PointCloud2", "x y z score obstacle_id; the obstacles' own pixels only"
 )
 OBSTACLE_MARKERS = _with_obstacles(
-    "obstacles/markers", "visualization_msgs/msg/MarkerArray", 'box and "23.4 m" per obstacle'
+    "obstacles/markers",
+    "visualization_msgs/msg/MarkerArray",
+    'box and "23.4 m" per obstacle; each message replaces all',
 )
 OBSTACLES = _with_obstacles(
     "obstacles", "vision_msgs/msg/Detection3DArray", "class id `unknown`; where vision_msgs is installed"

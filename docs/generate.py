@@ -23,10 +23,11 @@ from densehybrid_ros.topics import (
     ANOMALY,
     OBSTACLE_MARKERS,
     OBSTACLE_POINTS,
-    OPEN_SET,
+    OPEN_SET_COLOUR,
     OVERLAY,
+    OVERLAY_JPEG,
     SEGMENTER,
-    SEMANTIC,
+    SEMANTIC_COLOUR,
     Topic,
 )
 from densehybrid_ros.training.datasets import CHECKABLE
@@ -35,9 +36,11 @@ from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 DOCS = Path(__file__).resolve().parent
 CONFIG = DOCS.parent / "config"
 PARAMETERS, RVIZ, FOXGLOVE = (CONFIG / name for name in ("segmenter.yaml", "camera.rviz", "foxglove_layout.json"))
-IMAGES = {"Overlay": OVERLAY, "Semantic": SEMANTIC, "Anomaly": ANOMALY, "Open set": OPEN_SET}
+IMAGES = {"Overlay": OVERLAY, "Semantic": SEMANTIC_COLOUR, "Anomaly": ANOMALY, "Open set": OPEN_SET_COLOUR}
 OBSTACLES = {"Obstacle points": OBSTACLE_POINTS, "Obstacle markers": OBSTACLE_MARKERS}
 """What the layouts show, by the names of its displays in RViz."""
+FOXGLOVE_IMAGES = IMAGES | {"Overlay": OVERLAY_JPEG}
+"""Often shown over a network."""
 SETTINGS = {
     "segmenter parameters": Settings,
     "player parameters": PlayerSettings,
@@ -103,7 +106,7 @@ def rviz_layout() -> str:
     """The layout with the topics of its displays as they are now."""
     text = RVIZ.read_text()
     for name, topic in (IMAGES | OBSTACLES).items():
-        display = rf"(?<=\n      Name: {name}\n)((?:      .*\n)*?        Value: )/\S+"
+        display = rf"(?<=\n      Name: {name}\n)((?:      .*\n)*?        Value: )\w*/\S+"
         text = re.sub(display, rf"\g<1>{_shown(topic)}", text)
     return text
 
@@ -112,15 +115,16 @@ def foxglove_layout() -> str:
     """The layout with the topics of its panels as they are now."""
     layout = json.loads(FOXGLOVE.read_text())
     panels = layout["configById"]
-    for name, topic in IMAGES.items():
-        panels[f"Image!{name.lower().replace(' ', '_')}"]["imageMode"]["imageTopic"] = _shown(topic)
+    for name, topic in FOXGLOVE_IMAGES.items():
+        panels[f"Image!{name.lower().replace(' ', '_')}"]["imageMode"]["imageTopic"] = f"/{_shown(topic)}"
     obstacles = panels["3D!obstacles"]
-    obstacles["topics"] = dict(zip(map(_shown, OBSTACLES.values()), obstacles["topics"].values(), strict=True))
+    names = [f"/{_shown(topic)}" for topic in OBSTACLES.values()]
+    obstacles["topics"] = dict(zip(names, obstacles["topics"].values(), strict=True))
     return json.dumps(layout, indent=2) + "\n"
 
 
 def _shown(topic: Topic) -> str:
-    return f"/{topic.under(SEGMENTER)}"
+    return topic.under(SEGMENTER)
 
 
 def _comment(text: str) -> str:

@@ -1,18 +1,16 @@
 """One camera: ros2 launch densehybrid_ros camera.launch.py image_topic:=/cam/image_raw"""
 
 from launch.actions import OpaqueFunction
-from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
 from launch.launch_description_entity import LaunchDescriptionEntity
-from launch_ros.actions import Node
 
 from densehybrid_ros.launching import (
+    RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
+    rviz,
     segmenter_node,
-    shared_file,
-    typed,
 )
 from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, DEPTH, DISPARITY, IMAGE, RIGHT_IMAGE
 from launch import LaunchDescription
@@ -26,7 +24,7 @@ ARGUMENTS = {
         "",
         f"right images of a rectified pair, calibration beside them; empty = {RIGHT_IMAGE.name}",
     ),
-    "use_rviz": ("false", "show the outputs in RViz"),
+    **RVIZ_ARGUMENTS,
     **SEGMENTER_ARGUMENTS,
 }
 
@@ -38,13 +36,6 @@ def generate_launch_description() -> LaunchDescription:
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The segmenter, once the topics of the camera are known, and RViz."""
     values = context.launch_configurations
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        arguments=["-d", shared_file("config", "camera.rviz")],
-        parameters=[{"use_sim_time": typed("use_sim_time", bool)}] if values["use_sim_time"] else [],
-        condition=IfCondition(values["use_rviz"]),
-    )
     topics = {
         IMAGE: values["image_topic"],
         CAMERA_INFO: values["camera_info_topic"],
@@ -54,4 +45,4 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }
     remappings = camera_remappings("", topics)
     # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
-    return [rviz, *segmenter_node(context, remappings, {})]
+    return [*rviz(context), *segmenter_node(context, remappings, {})]

@@ -9,9 +9,11 @@ from launch.launch_context import LaunchContext
 from launch.launch_description_entity import LaunchDescriptionEntity
 
 from densehybrid_ros.launching import (
+    RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
+    rviz,
     segmenter_node,
 )
 from densehybrid_ros.topics import CAMERA_INFO, IMAGE
@@ -21,16 +23,17 @@ ARGUMENTS = {
     "cameras": ("front,left,right", "names of the cameras, separated by commas"),
     "image_topics": ("", f"image topics in the order of the cameras, separated by commas; empty = NAME/{IMAGE.name}"),
     "camera_info_topics": ("", f"likewise; empty = {CAMERA_INFO.name} beside the images"),
+    **RVIZ_ARGUMENTS,
     **SEGMENTER_ARGUMENTS,
 }
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=segmenter_of_cameras)])
+    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=nodes)])
 
 
-def segmenter_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The node, once the names of the cameras are known."""
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The segmenter, once the names of the cameras are known, and RViz."""
     cameras = names_in(context, "cameras")
     if not cameras:
         raise RuntimeError("cameras is empty; give names separated by commas, as in cameras:=front,left")
@@ -42,7 +45,7 @@ def segmenter_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity
     remappings = []
     for camera, image, info in zip(cameras, images, infos, strict=True):
         remappings += camera_remappings(camera, {IMAGE: image, CAMERA_INFO: info})
-    return segmenter_node(context, remappings, {"cameras": cameras})
+    return [*rviz(context, cameras), *segmenter_node(context, remappings, {"cameras": cameras})]
 
 
 def names_in(context: LaunchContext, argument: str) -> list[str]:

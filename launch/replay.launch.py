@@ -16,6 +16,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from densehybrid_ros.launching import (
+    RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
     declarations,
     described,
@@ -42,7 +43,7 @@ CAMERA_ARGUMENTS = {
     name: SEGMENTER_ARGUMENTS[name] for name in ("name", "namespace", "model_path", "device", "log_level")
 } | {
     "use_sim_time": ("false", SIMULATED_TIME),
-    "use_rviz": ("false", "show the outputs in RViz"),
+    **RVIZ_ARGUMENTS,
     "respawn": ("false", "start the segmenter anew when it crashes, instead of ending the replay"),
 }
 """Passed on to camera.launch.py."""

@@ -12,7 +12,19 @@ import pytest
 
 from densehybrid_ros import topics
 from densehybrid_ros.core.postprocess import PARTS
-from densehybrid_ros.topics import ANOMALY, IMAGE, LABELS, OBSTACLE_TOPICS, OPEN_SET, OVERLAY, SEMANTIC, Topic
+from densehybrid_ros.topics import (
+    ANOMALY,
+    IMAGE,
+    LABELS,
+    OBSTACLE_TOPICS,
+    OPEN_SET,
+    OPEN_SET_COLOUR,
+    OVERLAY,
+    OVERLAY_JPEG,
+    SEMANTIC,
+    SEMANTIC_COLOUR,
+    Topic,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTED = [value for value in vars(topics).values() if isinstance(value, Topic)]
@@ -80,10 +92,12 @@ def test_each_answer_needs_the_parts_that_it_shows() -> None:
         SEMANTIC: {"semantic"},
         ANOMALY: {"score"},
         OPEN_SET: {"open_set"},
-        **{topic: {"open_set", "score"} for topic in (OVERLAY, *OBSTACLE_TOPICS)},
+        SEMANTIC_COLOUR: {"semantic"},
+        OPEN_SET_COLOUR: {"open_set"},
+        **{topic: {"open_set", "score"} for topic in (OVERLAY, OVERLAY_JPEG, *OBSTACLE_TOPICS)},
     }
     assert {part for topic in LISTED for part in topic.parts} == PARTS
-    assert {topic for topic in LISTED if topic.shows_obstacles} == {OVERLAY, *OBSTACLE_TOPICS}
+    assert {topic for topic in LISTED if topic.shows_obstacles} == {OVERLAY, OVERLAY_JPEG, *OBSTACLE_TOPICS}
 
 
 def test_names_of_a_camera_with_and_without_name() -> None:

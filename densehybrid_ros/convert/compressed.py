@@ -1,13 +1,15 @@
-"""sensor_msgs/CompressedImage → NumPy. The size stands in the first bytes: it is read before anything is decoded."""
+"""sensor_msgs/CompressedImage ↔ NumPy. The size stands in the first bytes: it is read before anything is decoded."""
 
 from __future__ import annotations
 
 import struct
+from array import array
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.convert.images import FrameError
@@ -18,6 +20,9 @@ FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """JPEG markers SOF0..SOF15; the three others in that range are tables."""
 ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
 """JPEG markers without a length behind them."""
+JPEG_QUALITY = 85
+JPEG_FORMAT = "rgb8; jpeg compressed bgr8"
+"""As image_transport writes it, for pictures that are RGB before and after."""
 
 
 def check_compressed(message: CompressedImage, max_pixels: int = MAX_IMAGE_PIXELS) -> None:
@@ -41,6 +46,12 @@ def rgb_from_compressed(message: CompressedImage, max_pixels: int = MAX_IMAGE_PI
     if image is None or image.shape != (height, width, 3):
         raise FrameError(f"compressed image of format '{message.format}' and {width}x{height} cannot be decoded")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+
+
+def jpeg_message(picture: NDArray[np.uint8], header: Header) -> CompressedImage:
+    """(H, W, 3) uint8 RGB as JPEG."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return CompressedImage(header=header, format=JPEG_FORMAT, data=array("B", data.tobytes()))
 
 
 def compressed_size(message: CompressedImage, max_pixels: int) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2
@@ -35,6 +36,8 @@ THINNEST = 0.1
 BOX_COLOUR, TEXT_COLOUR = (1.0, 0.16, 0.16, 0.5), (1.0, 1.0, 1.0, 1.0)
 TEXT_SIZE = 0.5
 """m"""
+SHORTEST_LIFE = 1.0
+"""s; markers must last until the next frame is there, and a lifetime of 0 would mean for ever."""
 
 
 def points_message(points: NDArray[np.void], header: Header, change: FrameChange) -> PointCloud2:
@@ -46,16 +49,23 @@ def points_message(points: NDArray[np.void], header: Header, change: FrameChange
     return cloud_message(moved, header)
 
 
-def markers_message(obstacles: Sequence[Obstacle], header: Header, change: FrameChange) -> MarkerArray:
-    """A box and a text per obstacle with a range; those of the frame before are deleted first."""
-    markers = [Marker(header=header, ns="unknown", action=Marker.DELETEALL)]
+def markers_message(obstacles: Sequence[Obstacle], header: Header, change: FrameChange, lifetime: float) -> MarkerArray:
+    """A box and a text per obstacle with a range; those of the frame before are deleted first.
+
+    Args:
+        lifetime: s after which viewers remove them where no further message comes, at least SHORTEST_LIFE.
+    """
+    # an empty namespace deletes all: viewers take any other for the one namespace to delete
+    markers = [Marker(header=header, ns="", action=Marker.DELETEALL)]
     for obstacle in obstacles:
         if obstacle.centre is None or obstacle.size is None:
             continue
         pose, size = _box(obstacle, change)
-        box = Marker(header=header, ns="box", id=obstacle.number, type=Marker.CUBE, action=Marker.ADD, pose=pose)
-        box.scale, box.color = size, _colour(BOX_COLOUR)
-        text = Marker(header=header, ns="range", id=obstacle.number, type=Marker.TEXT_VIEW_FACING, action=Marker.ADD)
+        box, text = (
+            Marker(header=header, ns=name, id=obstacle.number, type=kind, lifetime=_duration(lifetime))
+            for name, kind in (("box", Marker.CUBE), ("range", Marker.TEXT_VIEW_FACING))
+        )
+        box.pose, box.scale, box.color = pose, size, _colour(BOX_COLOUR)
         above = np.array(
             [[obstacle.centre[0], obstacle.centre[1] - obstacle.size[1] / 2 - TEXT_SIZE, pose_depth(obstacle)]]
         )
@@ -160,6 +170,11 @@ def _covariance(obstacle: Obstacle, change: FrameChange) -> list[float]:
     covariance = np.zeros((6, 6))
     covariance[:3, :3] = np.outer(along, along)
     return [float(value) for value in covariance.ravel()]
+
+
+def _duration(seconds: float) -> Duration:
+    whole, part = divmod(max(seconds, SHORTEST_LIFE), 1)
+    return Duration(sec=int(whole), nanosec=int(part * 1e9))
 
 
 def _point(place: NDArray[np.floating]) -> Point:

@@ -11,8 +11,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
 
-from densehybrid_ros.convert.compressed import check_compressed, rgb_from_compressed
+from densehybrid_ros.convert.compressed import check_compressed, jpeg_message, rgb_from_compressed
 from densehybrid_ros.convert.images import FrameError
 
 
@@ -33,6 +34,13 @@ def message(data: bytes) -> CompressedImage:
 
 def test_a_png_is_decoded_to_the_same_rgb(smooth: np.ndarray) -> None:
     np.testing.assert_array_equal(rgb_from_compressed(message(coded(smooth, ".png"))), smooth)
+
+
+def test_a_picture_goes_out_as_a_jpeg_in_its_own_colours(smooth: np.ndarray) -> None:
+    made = jpeg_message(smooth, Header(frame_id="front_camera"))
+    assert (made.header.frame_id, made.format) == ("front_camera", "rgb8; jpeg compressed bgr8")
+    assert bytes(made.data[:3]) == b"\xff\xd8\xff"
+    assert np.abs(rgb_from_compressed(made).astype(int) - smooth).mean() < 4
 
 
 @pytest.mark.parametrize("progressive", [0, 1])

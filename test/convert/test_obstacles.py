@@ -55,7 +55,7 @@ def body() -> FrameChange:
 
 
 def test_markers_show_only_what_has_a_range() -> None:
-    markers = obstacle_messages.markers_message([RANGED, RANGELESS], header(), UNCHANGED).markers
+    markers = obstacle_messages.markers_message([RANGED, RANGELESS], header(), UNCHANGED, 1.5).markers
     assert [each.action for each in markers] == [Marker.DELETEALL, Marker.ADD, Marker.ADD]
     assert {each.id for each in markers[1:]} == {7}
     assert all(each.header == header() for each in markers)
@@ -68,7 +68,7 @@ def test_markers_show_only_what_has_a_range() -> None:
 
 
 def test_boxes_move_into_another_frame(body: FrameChange) -> None:
-    box = obstacle_messages.markers_message([RANGED], header(), body).markers[1]
+    box = obstacle_messages.markers_message([RANGED], header(), body, 1.5).markers[1]
     place, turn = box.pose.position, box.pose.orientation
     np.testing.assert_allclose([place.x, place.y, place.z], [23.5 + 2.0, -1.0, 1.4 - 0.5], atol=1e-9)
     assert (turn.x, turn.y, turn.z, turn.w) == TO_BODY

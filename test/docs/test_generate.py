@@ -29,14 +29,16 @@ def test_nothing_that_is_generated_is_stale(generate: ModuleType) -> None:
 
 
 def test_layouts_follow_when_a_topic_gets_another_name(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    topics = [*generate.IMAGES.values(), *generate.OBSTACLES.values()]
-    old = [f"/{topic.under('densehybrid')}" for topic in topics]
-    monkeypatch.setattr(generate, "_shown", lambda topic: f"/other/{topic.under('densehybrid')}")
-    for path, written in ((generate.RVIZ, generate.rviz_layout()), (generate.FOXGLOVE, generate.foxglove_layout())):
+    monkeypatch.setattr(generate, "_shown", lambda topic: f"other/{topic.under('densehybrid')}")
+    for path, written, images in (
+        (generate.RVIZ, generate.rviz_layout(), generate.IMAGES),
+        (generate.FOXGLOVE, generate.foxglove_layout(), generate.FOXGLOVE_IMAGES),
+    ):
         expected = path.read_text()
-        for name in old:
+        for topic in [*images.values(), *generate.OBSTACLES.values()]:
+            name = topic.under("densehybrid")
             assert expected.count(name) == 1
-            expected = expected.replace(name, f"/other{name}")
+            expected = expected.replace(name, f"other/{name}")
         assert written == expected
 
 

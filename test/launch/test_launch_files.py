@@ -7,6 +7,7 @@ They run without this wrapper too, in a workspace that has the package and with 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,44 @@ def test_what_is_launched_after_ours_has_its_own_environment(file: Path, launch_
     command = [sys.executable, "-c", ENVIRONMENT, str(launched)]
     result = subprocess.run(command, env=launch_environment, capture_output=True, text=True, timeout=100)
     assert "changed {}" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments", "topic"),
+    [
+        ("camera", {"namespace": "car", "fixed_frame": "base_link"}, "densehybrid/overlay/image_raw"),
+        ("multi_camera", {"namespace": "car", "fixed_frame": "base_link"}, "densehybrid/left/overlay/image_raw"),
+        ("camera", {}, "densehybrid/overlay/image_raw"),
+    ],
+)
+def test_rviz_shows_the_node_of_the_launch_file(
+    file: str, arguments: dict[str, str], topic: str, launch_environment: dict[str, str], tmp_path: Path
+) -> None:
+    called = programs_that_note_their_arguments(tmp_path, {"rviz2": "rviz2", "densehybrid_ros": "segmenter"})
+    share = Path(launch_environment["AMENT_PREFIX_PATH"].split(os.pathsep)[0]) / "share" / "densehybrid_ros"
+    (tmp_path / "share" / "densehybrid_ros").symlink_to(share)
+    environment = launch_environment | {"AMENT_PREFIX_PATH": str(tmp_path), "ROS_LOG_DIR": str(tmp_path / "log")}
+    status, output = launched(file, environment, use_rviz="true", respawn="false", **arguments)
+    assert status == 0, output
+    options = (called / "rviz2").read_text().splitlines()
+    assert options[options.index("-f") + 1] == arguments.get("fixed_frame", "camera")
+    assert f"Value: {topic}\n" in Path(options[options.index("-d") + 1]).read_text()
+    namespaces = {
+        name: [each for each in (called / name).read_text().splitlines() if each.startswith("__ns:=")]
+        for name in ("rviz2", "segmenter")
+    }
+    assert namespaces["rviz2"] == namespaces["segmenter"] == [f"__ns:=/{arguments.get('namespace', '')}"]
+
+
+def programs_that_note_their_arguments(prefix: Path, programs: dict[str, str]) -> Path:
+    """Packages and their program below an ament prefix; the folder that holds the arguments of each when it has run."""
+    index, called = prefix / "share" / "ament_index" / "resource_index" / "packages", prefix / "called"
+    for folder in (index, called):
+        folder.mkdir(parents=True)
+    for package, name in programs.items():
+        (index / package).touch()
+        path = prefix / "lib" / package / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{called}/{name}"\n')
+        path.chmod(0o755)
+    return called

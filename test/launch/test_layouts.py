@@ -11,25 +11,28 @@ from typing import Any
 import pytest
 import yaml
 
+from densehybrid_ros.rviz import layout_for
 from densehybrid_ros.topics import (
     ANOMALY,
     DIAGNOSTICS,
-    IMAGE,
     OBSTACLE_MARKERS,
     OBSTACLE_POINTS,
-    OPEN_SET,
+    OPEN_SET_COLOUR,
     OVERLAY,
+    OVERLAY_JPEG,
     SEGMENTER,
-    SEMANTIC,
+    SEMANTIC_COLOUR,
+    Topic,
 )
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 RVIZ = CONFIG / "camera.rviz"
 FOXGLOVE = CONFIG / "foxglove_layout.json"
-SHOWN = {
-    f"/{topic.under(SEGMENTER)}": topic
-    for topic in (OVERLAY, SEMANTIC, ANOMALY, OPEN_SET, OBSTACLE_POINTS, OBSTACLE_MARKERS)
-}
+COMMON = (SEMANTIC_COLOUR, ANOMALY, OPEN_SET_COLOUR, OBSTACLE_POINTS, OBSTACLE_MARKERS)
+SHOWN = {topic.under(SEGMENTER): topic for topic in (OVERLAY, *COMMON)}
+"""By RViz, which takes names for relative to its namespace."""
+SHOWN_BY_FOXGLOVE = {f"/{topic.under(SEGMENTER)}": topic for topic in (OVERLAY_JPEG, *COMMON)}
+"""Foxglove knows absolute names alone."""
 WITHOUT_TOPIC = {"rviz_default_plugins/Grid", "rviz_default_plugins/TF"}
 
 
@@ -68,10 +71,34 @@ def panel(kind: str) -> dict[str, Any]:
     return found[0]
 
 
-@pytest.mark.parametrize("path", [RVIZ, FOXGLOVE], ids=["rviz", "foxglove"])
-def test_a_layout_names_every_topic_of_the_node_and_no_other(path: Path) -> None:
-    named = set(re.findall(rf"/{SEGMENTER}/[\w/]+", path.read_text(encoding="utf-8")))
-    assert named == set(SHOWN)
+@pytest.mark.parametrize(("path", "shown"), [(RVIZ, SHOWN), (FOXGLOVE, SHOWN_BY_FOXGLOVE)], ids=["rviz", "foxglove"])
+def test_a_layout_names_the_topics_of_the_node_and_no_other(path: Path, shown: dict[str, Topic]) -> None:
+    named = set(re.findall(rf"/?{SEGMENTER}/\w[\w/]+", path.read_text(encoding="utf-8")))
+    assert named == set(shown)
+
+
+def test_no_layout_shows_a_map_of_ids_which_viewers_draw_black() -> None:
+    assert not [topic.name for topic in (*SHOWN.values(), *SHOWN_BY_FOXGLOVE.values()) if "mono8" in topic.description]
+
+
+def test_the_layout_for_several_cameras_shows_each_of_them() -> None:
+    before = displays()
+    layout = yaml.safe_load(layout_for(["front", "left"], RVIZ.read_text(encoding="utf-8")))
+    after = layout["Visualization Manager"]["Displays"]
+    named = {display["Name"]: display for display in after}
+    assert len(named) == len(after)
+    for display in before:
+        if "Topic" not in display:
+            assert named[display["Name"]] == display
+            continue
+        for camera in ("front", "left"):
+            made = named.pop(f"{display['Name']} {camera}")
+            topic = SHOWN[display["Topic"]["Value"]]
+            assert made["Topic"] == display["Topic"] | {"Value": topic.under(SEGMENTER, camera)}
+            assert made["Enabled"] == made["Value"] == (topic not in (SEMANTIC_COLOUR, ANOMALY, OPEN_SET_COLOUR))
+    assert set(named) == {display["Name"] for display in before if "Topic" not in display}
+    others = dict(layout["Visualization Manager"], Displays=before)
+    assert others == rviz()["Visualization Manager"]
 
 
 def test_every_rviz_display_has_a_class_a_name_of_its_own_and_a_topic_of_its_kind() -> None:
@@ -95,13 +122,13 @@ def test_rviz_subscribes_with_the_quality_of_service_that_the_node_offers(topic:
 
 
 def test_rviz_scales_the_negative_score_by_itself_and_over_one_frame() -> None:
-    display = shown_topics()[f"/{ANOMALY.under(SEGMENTER)}"]
+    display = shown_topics()[ANOMALY.under(SEGMENTER)]
     assert display["Normalize Range"] is True  # a fixed range is cast to uint16 in Jazzy's RViz
     assert display["Median window"] == 1  # and so is a median
 
 
 def test_rviz_and_foxglove_colour_the_obstacle_points_by_score_over_the_same_range() -> None:
-    points = shown_topics()[f"/{OBSTACLE_POINTS.under(SEGMENTER)}"]
+    points = shown_topics()[OBSTACLE_POINTS.under(SEGMENTER)]
     assert points["Color Transformer"] == "Intensity"
     assert points["Channel Name"] == "score"
     assert points["Autocompute Intensity Bounds"] is False
@@ -141,7 +168,7 @@ def test_every_foxglove_image_panel_shows_an_image_of_the_node() -> None:
     panels = [config for name, config in foxglove()["configById"].items() if name.startswith("Image!")]
     shown = {config["imageMode"]["imageTopic"] for config in panels}
     assert len(panels) == len(shown)
-    assert shown == {name for name, topic in SHOWN.items() if topic.kind == IMAGE.kind}
+    assert shown == {name for name, topic in SHOWN_BY_FOXGLOVE.items() if "Image" in topic.kind}
 
 
 def test_foxglove_shows_diagnostics_and_parameters() -> None:

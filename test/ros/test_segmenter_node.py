@@ -12,10 +12,14 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 from lifecycle_msgs.msg import State, Transition
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import array_from_image, image_message, rgb_from_image
+from densehybrid_ros.core.draw import colour_map
+from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.topics import OVERLAY_JPEG
 
 if TYPE_CHECKING:
     from conftest import Probe, Process
@@ -55,6 +59,27 @@ def test_a_new_threshold_changes_the_next_mask_and_only_as_it_demands(
     assert rgb_from_image(answers["overlay"]).shape == picture.shape
     assert node.stop() == 0
     assert "Traceback" not in node.output
+
+
+def test_colour_maps_show_the_ids_and_the_jpeg_is_the_overlay(
+    start: Start, make_probe: Callable[..., Probe], random_weights: Path, picture: np.ndarray
+) -> None:
+    start("segmenter", f"model_path:={random_weights}")
+    probe = make_probe(("semantic", "open_set", "semantic/color", "open_set/color", "overlay"))
+    pictures: list[CompressedImage] = []
+    probe.node.create_subscription(CompressedImage, OVERLAY_JPEG.under("/densehybrid"), pictures.append, 10)
+    probe.wait_for_node()
+    answers = probe.answers(picture)
+    palette = load_weights(random_weights)[1].palette
+    for name in ("semantic", "open_set"):
+        colours = answers[f"{name}/color"]
+        assert (colours.encoding, colours.header) == ("rgb8", answers[name].header)
+        expected = colour_map(array_from_image(answers[name]), palette)
+        np.testing.assert_array_equal(rgb_from_image(colours), expected)
+    probe.spin_until(lambda: len(pictures) > 0, "the overlay as JPEG")
+    assert (pictures[0].format, pictures[0].header) == ("rgb8; jpeg compressed bgr8", answers["overlay"].header)
+    difference = rgb_from_compressed(pictures[0]).astype(int) - rgb_from_image(answers["overlay"])
+    assert np.abs(difference).mean() < 8
 
 
 def test_parameters_are_checked_as_a_whole_and_refused_with_the_reason(

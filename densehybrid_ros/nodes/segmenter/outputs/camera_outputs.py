@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
 
+from densehybrid_ros.convert.compressed import jpeg_message
 from densehybrid_ros.convert.images import scaled_camera_info
-from densehybrid_ros.core.draw import overlay, write_above
+from densehybrid_ros.core.draw import colour_map, overlay, write_above
 from densehybrid_ros.models.checkpoint import WeightsInfo
 from densehybrid_ros.nodes.common.topics import lifecycle_publisher
 from densehybrid_ros.nodes.segmenter.frame import Frame
@@ -22,9 +23,12 @@ from densehybrid_ros.topics import (
     LABELS,
     MAPS,
     OPEN_SET,
+    OPEN_SET_COLOUR,
     OPEN_SET_LABELS,
     OVERLAY,
+    OVERLAY_JPEG,
     SEMANTIC,
+    SEMANTIC_COLOUR,
     SEMANTIC_INFO,
     Topic,
 )
@@ -84,10 +88,19 @@ class CameraOutputs:
         for topic, (values, encoding) in maps.items():
             if topic in frame.wanted:
                 publish_image(self._publishers[topic], values, encoding, header)
+        for topic, plain in ((SEMANTIC_COLOUR, SEMANTIC), (OPEN_SET_COLOUR, OPEN_SET)):
+            if topic in frame.wanted:
+                colours = colour_map(maps[plain][0], self._weights.palette)
+                publish_image(self._publishers[topic], colours, "rgb8", header)
 
     def publish_overlay(self, frame: Frame, obstacles: Sequence[Obstacle]) -> None:
         """Publishes the picture for people, with the ranges of the obstacles that are given, if it is wanted."""
-        if OVERLAY in frame.wanted:
-            drawn = overlay(frame.image, frame.scene, self._weights.palette, frame.settings.overlay_alpha)
-            write_above(drawn, [(range_text(each), each.region.window) for each in obstacles])
+        wanted = frame.wanted & {OVERLAY, OVERLAY_JPEG}
+        if not wanted:
+            return
+        drawn = overlay(frame.image, frame.scene, self._weights.palette, frame.settings.overlay_alpha)
+        write_above(drawn, [(range_text(each), each.region.window) for each in obstacles])
+        if OVERLAY in wanted:
             publish_image(self._publishers[OVERLAY], drawn, "rgb8", frame.header)
+        if OVERLAY_JPEG in wanted:
+            self._publishers[OVERLAY_JPEG].publish(jpeg_message(drawn, frame.header))

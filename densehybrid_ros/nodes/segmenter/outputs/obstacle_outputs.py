@@ -68,7 +68,8 @@ class ObstacleOutputs:
             points = obstacle_points(found, frame.scene.score)
             self._publishers[OBSTACLE_POINTS].publish(points_message(points, moved, change))
         if OBSTACLE_MARKERS in wanted:
-            self._publishers[OBSTACLE_MARKERS].publish(markers_message(obstacles, moved, change))
+            markers = markers_message(obstacles, moved, change, frame.settings.track_timeout)
+            self._publishers[OBSTACLE_MARKERS].publish(markers)
         if OBSTACLES in wanted:
             self._publishers[OBSTACLES].publish(detections_message(obstacles, frame.scene.threshold, moved, change))
         return ""
