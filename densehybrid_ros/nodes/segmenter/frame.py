@@ -68,6 +68,8 @@ class Frame:
     """As they were when work on it began."""
     wanted: frozenset[Topic] = field(init=False)
     """Names of the outputs that are made of it."""
+    rectified: bool = field(init=False)
+    """Whether the image is known to be rectified."""
     image: NDArray[np.uint8] = field(init=False)
     """(H, W, 3) RGB."""
 

@@ -193,7 +193,7 @@ class RangeInput:
             frame, right = next((each for each in halves if each[1] is not None), (None, None))
             if frame is None or right is None or self._right_info is None:
                 return
-            pair = Pair(frame.image, right.message, self._lefts[frame], self._right_info)
+            pair = Pair(frame.image, right.message, self._lefts[frame], self._right_info, frame.rectified)
             for older in [*takewhile(lambda each: each is not frame, self._lefts), frame]:
                 del self._lefts[older]
             self._newest.cancel()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice
 
 from densehybrid_ros.camera import Pinhole
+from densehybrid_ros.convert.calibration import why_no_places
 from densehybrid_ros.convert.ranges import projection_of
 from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES, report_of
@@ -124,4 +125,5 @@ def _pinhole(frame: Frame) -> tuple[Pinhole | None, str]:
     projection = projection_of(frame.camera_info, width, height)
     if projection is None:
         return None, "camera_info holds no projection: the camera is not calibrated"
-    return projection, ""
+    why_not = why_no_places(frame.camera_info, width, height, frame.rectified)
+    return None if why_not else projection, why_not

@@ -71,7 +71,7 @@ class Rig:
         message = Image()
         message.header.stamp.sec = second
         frame = Frame("", message, 0.0)
-        frame.image = np.full((4, 6, 3), second, np.uint8)
+        frame.image, frame.rectified = np.full((4, 6, 3), second, np.uint8), False
         self.ranges.expect(frame)
         self.ranges.begin(frame, left_info)
         return frame

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from densehybrid_ros.camera import Pinhole
 from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.player.messages import camera_info_message, disparity_message
+from densehybrid_ros.nodes.segmenter.camera import RECTIFIED
 from densehybrid_ros.nodes.segmenter.distances import range_input, range_work
 from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_work import MOST_WAITING, RangeWork
@@ -41,6 +42,7 @@ class Rig:
     ranges: RangeInput
     callbacks: dict[str, Callable[[Any], None]]
     now: list[float]
+    calibration: CameraInfo
     settings: Settings
     out: list[tuple[int, str, float | None, list[float | None]]] = field(default_factory=list)
     """Of each frame that went out: number, why_not, delay, ranges."""
@@ -67,8 +69,9 @@ class Rig:
         open_set[10:30, 20:40] = UNKNOWN
         scene: Any = SimpleNamespace(open_set=open_set, score=np.ones((48, 64), np.float32))
         frame.scene = scene
+        frame.rectified = self.settings.rectified
         frame.image, frame.settings = np.zeros((48, 64, 3), np.uint8), self.settings
-        frame.wanted, frame.camera_info = frozenset({OBSTACLES_JSON}), camera_info_message(CAMERA, Header(), 0.0)
+        frame.wanted, frame.camera_info = frozenset({OBSTACLES_JSON}), self.calibration
         return frame
 
     def masks_are_out(self, frame: Frame) -> None:
@@ -114,6 +117,7 @@ def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
             rig.out.append((number, why_not, delay, [each.range for each in seen.obstacles]))
             return ""
 
+        calibration = camera_info_message(CAMERA, Header(), 0.0)
         node, live = SimpleNamespace(create_subscription=subscribe), SimpleNamespace(current=settings)
         complaints = Complaints(lambda text: pytest.fail(text))
         wanted: Any = lambda: {OBSTACLES_JSON}  # noqa: E731
@@ -122,7 +126,7 @@ def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
         outputs: Any = SimpleNamespace(
             obstacles=SimpleNamespace(publish=keep), publish_overlay=lambda frame, obstacles: None
         )
-        rig = Rig(RangeWork(ranges, outputs, UNKNOWN, [3]), ranges, callbacks, now, settings)
+        rig = Rig(RangeWork(ranges, outputs, UNKNOWN, [3]), ranges, callbacks, now, calibration, settings)
         return rig
 
     return make
@@ -169,3 +173,38 @@ def test_frames_that_wait_are_bounded_and_all_go_out(make_rig: Callable[..., Rig
     rig.run([None] * 100, period=0.02)
     assert rig.most == MOST_WAITING
     assert [number for number, *_ in rig.out] == list(range(1, 101))
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_a_distorted_camera_gives_metres_only_where_images_are_rectified(
+    make_rig: Callable[..., Rig], rectified: bool
+) -> None:
+    rig = make_rig(rectified=rectified)
+    rig.calibration.d = [-0.37, 0.2, 0.0, 0.0, 0.0]
+    rig.run([0.0] * 3)
+    expected = pytest.approx(10.0) if rectified else None
+    assert [ranges for *_, ranges in rig.out] == [[expected]] * 3
+    assert ("distorted" in rig.work.report.trouble) is not rectified
+
+
+def test_another_aspect_ratio_gives_no_metres(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(rectified=True)
+    rig.calibration.height = 36
+    rig.run([0.0] * 3)
+    assert [ranges for *_, ranges in rig.out] == [[None]] * 3
+    assert "aspect ratio" in rig.work.report.status
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("/camera/image_rect", True),
+        ("/camera/image_rect_color/compressed", True),
+        ("/zed/rgb/color/rect/image", True),
+        ("/left/image_rectified", True),
+        ("/camera/image_raw", False),
+        ("/unrectified/direct/image", False),
+    ],
+)
+def test_names_of_topics_of_rectified_images(name: str, known: bool) -> None:
+    assert (RECTIFIED.search(name) is not None) is known
