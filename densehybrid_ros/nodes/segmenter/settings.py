@@ -63,6 +63,18 @@ class Settings(RangingSettings):
     sync_tolerance: float = setting(
         0.01, "s; disparity, depth or right image may be so far from the image's stamp", 0.0, 10.0, live=True
     )
+    rectified: bool = setting(
+        False,
+        "the images are rectified, whatever D and R of camera_info say; rect in the name of their topic says so too",
+        live=True,
+    )
+    range_wait: float = setting(
+        0.5,
+        "s that obstacles wait for distances of their image after the masks, which never wait",
+        0.0,
+        10.0,
+        live=True,
+    )
     track_timeout: float = setting(
         1.0, "s after which an obstacle that is not seen any more loses its number", 0.0, 60.0, live=True
     )
