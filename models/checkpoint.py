@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.models import build_model
+from densehybrid_ros.models.tensor_files import read_safetensors
 
 FORMAT = "densehybrid-weights-1"
 BUNDLED = Path(__file__).parent / "weights" / "ladder_lite0_camvid.safetensors"
@@ -106,17 +106,7 @@ def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _open(path: Path) -> tuple[WeightsInfo, str, dict[str, torch.Tensor]]:
-    if not path.is_file():
-        raise SetupError(f"weights file {path} does not exist; give an existing .safetensors file, or none for ours")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
-        raise SetupError(
-            f"weights file {path} cannot be read as safetensors ({error}); it is truncated, altered or of another "
-            "format; copy it anew, or convert pickled checkpoints first"
-        ) from error
+    metadata, tensors = read_safetensors(path, "weights file")
     if metadata.get("format") != FORMAT:
         raise SetupError(
             f"weights file {path} has no {FORMAT} metadata; only files written by `densehybrid train` carry the "

@@ -1,7 +1,8 @@
 """densehybrid import-weights FILE.pt --architecture NAME --classes TAXONOMY --out OUT.safetensors
 
 Turns a published checkpoint into a weights file of this project: a plain state dict, or one under "model" or
-"state_dict", with or without "module." before its keys. The classes are those of a taxonomy (cityscapes,
+"state_dict", with or without "module.", "_orig_mod.", "model." or "net." before its keys. The
+classes are those of a taxonomy (cityscapes,
 streethazards, camvid). FILE can be a .safetensors, too. A checkpoint without the dataset head is taken with
 --dataset-head fresh: to be trained then. A network of another package (docs/training.md) so takes the checkpoint of the
 model that it gave the head to. ImageNet weights of DenseNet-121 (torchvision's, or the older dotted names) become a
@@ -12,7 +13,6 @@ it.
 from __future__ import annotations
 
 import argparse
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,17 +20,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models import MODELS, build_model
 from densehybrid_ros.models.attach import SEGMENTER, HybridSegmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
+from densehybrid_ros.models.tensor_files import read_pickled, read_safetensors, unwrapped
 from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES
 
 NESTED_UNDER = ("model", "state_dict", "model_state_dict", "net")
 DATASET_HEAD = "logits_ood."
+WRAPPED, PERHAPS_WRAPPED = re.compile(r"^((module|_orig_mod)\.)+"), re.compile(r"^((module|_orig_mod|model|net)\.)+")
+"""Names of wrappers, and with those that networks have for parts of theirs, too."""
 OLD_DENSENET = re.compile(r"(denselayer\d+)\.(norm|relu|conv)\.(\d)\.")
 """Keys of torchvision's older DenseNets: denselayer1.norm.1.weight is denselayer1.norm1.weight now."""
 INERT: list[Any] = [
@@ -84,39 +86,31 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint, wherever they are nested, without "module.".
+    """The tensors of a checkpoint, wherever they are nested, without the names of wrappers that no network has.
 
     Raises:
         SetupError: no such file, not one of torch.save, with more in it than tensors and plain values, or no state
             dict.
     """
-    if not path.is_file():
-        raise SetupError(f"checkpoint {path} does not exist")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with torch.serialization.safe_globals(INERT):
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise SetupError(
-            f"checkpoint {path} holds more than tensors and is not opened, as that could run code "
-            f"({_first_line(error)}); save its state_dict alone, where you trust the file"
-        ) from error
-    except Exception as error:  # a damaged file can make torch's reader fail in any way
-        raise SetupError(f"checkpoint {path} cannot be read ({_first_line(error)}); copy it anew") from error
+    if path.suffix == ".safetensors":
+        content: Any = read_safetensors(path, "checkpoint")[1]
+    else:
+        content = read_pickled(path, "checkpoint", INERT)
     for name in NESTED_UNDER:
         if isinstance(content, Mapping) and name in content:
             content = content[name]
     if not isinstance(content, Mapping) or not content or not any(isinstance(v, Tensor) for v in content.values()):
         raise SetupError(f"checkpoint {path} holds no state dict, plain or under {', '.join(NESTED_UNDER)}")
-    return {str(name).removeprefix("module."): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    return unwrapped(tensors, {WRAPPED.sub("", name) for name in tensors})
 
 
 def with_attached_names(model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors by their names in `model`: those of the segmenter alone, where `attach` has given it the head."""
     if not isinstance(model, HybridSegmenter) or any(name.startswith(SEGMENTER) for name in tensors):
         return tensors
-    return {SEGMENTER + name: value for name, value in tensors.items()}
+    inner = [name.removeprefix(SEGMENTER) for name in model.state_dict()]
+    return {SEGMENTER + name: value for name, value in unwrapped(tensors, inner).items()}
 
 
 def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, fresh_dataset_head: bool) -> None:
@@ -126,7 +120,7 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, f
         SetupError: a key is missing, unknown, or of another shape.
     """
     expected = model.state_dict()
-    found = dict(tensors)
+    found = unwrapped(tensors, expected)
     if fresh_dataset_head:
         found = {name: value for name, value in found.items() if not name.startswith(DATASET_HEAD)}
         found |= {name: value for name, value in expected.items() if name.startswith(DATASET_HEAD)}
@@ -134,16 +128,19 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, f
     found |= {
         name: value for name, value in expected.items() if name.endswith("num_batches_tracked") and name not in found
     }
-    problems = [f"'{name}' is missing" for name in expected if name not in found]
-    problems += [f"'{name}' is unknown" for name in found if name not in expected]
-    problems += [
-        f"'{name}' is {_shape(found[name])} where {_shape(value)} is wanted"
-        for name, value in expected.items()
-        if name in found and found[name].shape != value.shape
+    kinds = [
+        [f"'{name}' is missing" for name in expected if name not in found],
+        [f"'{name}' is unknown" for name in found if name not in expected],
+        [
+            f"'{name}' is {_shape(found[name])} where {_shape(value)} is wanted"
+            for name, value in expected.items()
+            if name in found and found[name].shape != value.shape
+        ],
+        [f"'{name}' is not finite" for name in expected if name in found and not _finite(found[name])],
     ]
-    problems += [f"'{name}' is not finite" for name in expected if name in found and not _finite(found[name])]
+    problems = [problem for kind in kinds for problem in kind]
     if problems:
-        shown = "; ".join(problems[:3])
+        shown = "; ".join(problem for kind in kinds for problem in kind[:2])
         hint = ""
         if all(problem.startswith(f"'{DATASET_HEAD}") for problem in problems):
             hint = "; the dataset head is not in it: give --dataset-head fresh, and train it"
@@ -159,7 +156,8 @@ def load_densenet_trunk(model: nn.Module, architecture: str, tensors: Mapping[st
     """
     if architecture != "ldn121":
         raise SetupError(f"ImageNet's DenseNet-121 is the trunk of ldn121, not of {architecture}")
-    renamed = {OLD_DENSENET.sub(r"\1.\2\3.", name): value for name, value in tensors.items()}
+    names = {name: PERHAPS_WRAPPED.sub("", name) for name in tensors}
+    renamed = {OLD_DENSENET.sub(r"\1.\2\3.", names[name]): value for name, value in tensors.items()}
     trunk = {name: value for name, value in renamed.items() if not name.startswith(NO_TRUNK)}
     load_strictly(model.get_submodule("backbone"), trunk, path, fresh_dataset_head=False)
 
@@ -170,7 +168,3 @@ def _finite(value: Tensor) -> bool:
 
 def _shape(value: Tensor) -> str:
     return "x".join(map(str, value.shape)) or "scalar"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

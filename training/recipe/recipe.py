@@ -12,6 +12,8 @@ FREE = ("start", "accumulate", "inference_width", "log_every", "checkpoint_every
 VALIDATION_KEYS = ("validation", "validation_stride", "validate_every")
 """Keys of a recipe that may change while a run is continued."""
 STYLES = ("natural", "released")
+ASKED = "required"
+"""Start of a recipe that continues others' training."""
 TINY, BELOW_1 = 1e-12, 0.999999
 
 
@@ -69,7 +71,7 @@ class Recipe:
     flow: FlowTraining = setting(REQUIRED, "synthetic negatives", factory=FlowTraining)
     loss: HybridLossWeights = setting(REQUIRED, "the loss", factory=HybridLossWeights)
     open_set: bool = setting(True, "false: closed-set training, the cross-entropy alone")
-    start: str = setting("", 'weights: a .safetensors, imagenet (trunk only), or "" = fresh')
+    start: str = setting("", f'weights: a .safetensors, imagenet (trunk only), {ASKED} = from --start, or "" = fresh')
     batch: int = setting(8, "crops per optimiser step, over all processes; batch norm needs 2", low=2)
     accumulate: int = setting(1, "parts in which a process takes its share of the batch", low=1)
     crop: list[int] = setting(REQUIRED, "height and width, px", low=64, factory=lambda: [256, 320])

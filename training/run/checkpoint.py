@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import written_whole
+from densehybrid_ros.models.tensor_files import first_line, pickled
 
 
 def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
@@ -31,14 +31,14 @@ def reading_checkpoint(path: Path, settings: Mapping[str, Any]) -> Iterator[dict
         SetupError: unreadable, from a run with other settings, or the block could not load it.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = pickled(path)
         found = content["settings"]
         changed = [name for name, value in settings.items() if value != found.get(name)]
         if changed:
             raise ValueError(f"'{changed[0]}' was {found.get(changed[0])} there and is {settings[changed[0]]} now")
         yield content
-    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, EOFError, pickle.PickleError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+        reason = first_line(error)
         raise SetupError(
             f"checkpoint {path} does not continue this run ({reason}); remove the run folder or give another --out"
         ) from error

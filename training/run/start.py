@@ -18,7 +18,7 @@ from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.models.installed import Trainable
 from densehybrid_ros.training.flow.flow_file import load_flow
 from densehybrid_ros.training.flow.joint import JointFlow
-from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.recipe.recipe import ASKED, Recipe
 from densehybrid_ros.training.run.average import averaged_model
 from densehybrid_ros.training.run.engine import step_seed, with_synchronised_batch_norm
 from densehybrid_ros.training.run.imagenet import load_imagenet_trunk
@@ -53,7 +53,7 @@ def started_model(recipe: Recipe, classes: list[str]) -> nn.Module:
     model = build_model(recipe.architecture, len(classes))
     if recipe.start == "imagenet":
         load_imagenet_trunk(model, recipe.architecture)
-    elif recipe.start:
+    elif recipe.start not in ("", ASKED):  # a run that is resumed needs no start
         started, info = load_weights(Path(recipe.start))
         if info.architecture != recipe.architecture or info.classes != classes:
             raise SetupError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
@@ -11,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.models.tensor_files import unwrapped
 from densehybrid_ros.training.commands.import_weights import main, read_state_dict
+from densehybrid_ros.training.flow.flow_file import load_flow
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +169,46 @@ def test_wrong_names_list_the_choices(released: dict[str, Tensor], tmp_path: Pat
     densenet = [str(tmp_path / "checkpoint.pt"), "--architecture", "ladder_lite0", "--imagenet"]
     with pytest.raises(SetupError, match="trunk of ldn121"):
         main([*densenet, "--out", str(tmp_path / "x.safetensors")])
+
+
+@pytest.mark.parametrize("prefix", ["module.module.", "_orig_mod.", "_orig_mod.module.", "model.", "net._orig_mod."])
+def test_names_of_wrappers_are_taken_off_however_often(prefix: str) -> None:
+    tensors = {f"{prefix}model.weight": torch.zeros(1), f"{prefix}bias": torch.zeros(1)}
+    assert unwrapped(tensors, ["model.weight", "bias"]).keys() == {"model.weight", "bias"}
+
+
+def test_prefixes_in_safetensors_are_taken_off_too(released: dict[str, Tensor], tmp_path: Path) -> None:
+    path, out = tmp_path / "wrapped.safetensors", tmp_path / "out.safetensors"
+    save_file({f"module.module.{name}": value.clone() for name, value in released.items()}, path)
+    main([str(path), "--architecture", "ldn121", "--out", str(out)])
+    assert torch.equal(load_weights(out)[0].state_dict()["logits.conv.weight"], released["logits.conv.weight"])
+
+
+def test_prefixes_that_nobody_knows_are_named(released: dict[str, Tensor], tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"'student\.\S+' is unknown"):
+        imported({f"student.{name}": value for name, value in released.items()}, tmp_path)
+
+
+def test_two_tensors_for_one_name_are_reported_and_none_is_chosen(released: dict[str, Tensor], tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"1 tensors differ: 'model\.logits\.conv\.bias' is unknown"):
+        imported({**released, "model.logits.conv.bias": torch.ones(19)}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+def test_a_git_lfs_pointer_is_called_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 83000000\n")
+    for read in (read_state_dict, load_weights, load_flow):
+        with pytest.raises(SetupError, match=f"{name} is a Git LFS pointer.*git lfs pull"):
+            read(tmp_path / name)
+
+
+def test_no_advice_of_torch_to_load_without_protection_is_passed_on(tmp_path: Path) -> None:
+    whole, script = tmp_path / "whole.pt", tmp_path / "script.pt"
+    torch.save(torch.nn.Linear(2, 2), whole)
+    torch.jit.script(torch.nn.Linear(2, 2)).save(script)
+    for path in (whole, script):
+        with pytest.raises(SetupError, match="state_dict alone") as raised:
+            read_state_dict(path)
+        assert not re.search(r"weights_only|trust|\x1b|\n", str(raised.value)), raised.value
+    with pytest.raises(SetupError, match=r"torch\.nn\.modules\.linear\.Linear for one"):
+        read_state_dict(whole)

@@ -14,7 +14,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.training.commands import train
 from densehybrid_ros.training.recipe.reading import read_recipe
-from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.recipe.recipe import ASKED, Recipe
 from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps, set_learning_rate
 from densehybrid_ros.training.run.start import make_optimizer
 
@@ -187,3 +187,11 @@ def test_numbers_may_be_written_as_engineers_do(tmp_path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.learning_rate == 1e-3
     assert recipe.betas == [0.9, 0]
+
+
+def test_a_recipe_that_continues_other_training_asks_for_its_start(tmp_path: Path) -> None:
+    command = [str(RECIPES / "camvid_open.yaml"), "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    with pytest.raises(SetupError, match="give them with --start"):
+        train.main(command)
+    named = {path for path in RECIPES.glob("*.yaml") if "--start" in path.read_text()}
+    assert named == {path for path in RECIPES.glob("*.yaml") if read_recipe(path).start == ASKED}
