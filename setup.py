@@ -20,6 +20,7 @@ setup(
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        ("bin", ["bin/densehybrid"]),  # pip puts the command itself there, over this one
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", glob("launch/*.launch.py")),
         (f"share/{NAME}/config", glob("config/*")),
@@ -35,6 +36,7 @@ setup(
     ],
     extras_require={
         "bags": ["rosbags>=0.10,<0.12"],
+        "test": ["pytest>=8,<10"],  # by this colcon knows with what it tests
         "train": [
             "torch>=2.6,<3",
             "lightning-fabric>=2.5,<3",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import USER_ERROR, SetupError
 
 TRAINING = "densehybrid_ros.training.commands"
 COMMANDS = {
@@ -41,10 +41,10 @@ def main(argv: list[str] | None = None) -> None:
         if error.name not in TRAINING_PACKAGES:
             raise
         print(f"densehybrid: {error.name} is not installed; run: pip install 'densehybrid_ros[train]'", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(USER_ERROR)
     except SetupError as error:
         print(f"densehybrid: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(USER_ERROR)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from densehybrid_ros.dds.profile import take_profile
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import USER_ERROR, SetupError
 from densehybrid_ros.metrics.summary import summary_table
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
 from densehybrid_ros.playback.sources import open_source
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
         summary = run_demo(arguments.input, arguments.frames, arguments.out, arguments.rate, arguments.weights)
     except SetupError as error:
         print(f"demo: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         sys.exit(130)
     print(f"\n{summary_table(summary)}\n")

@@ -6,30 +6,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
 from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessExit
+from launch.events import matches_action
+from launch.events.process import ProcessExited, ShutdownProcess
 from launch.launch_context import LaunchContext
+from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from densehybrid_ros.dds.profile import profile_variable
+from densehybrid_ros.errors import USER_ERROR
 from densehybrid_ros.options import settings_of
 from densehybrid_ros.rviz import layout_for
 from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, INPUTS, RIGHT_IMAGE, RIGHT_INFO, SEGMENTER, Topic
 
 Arguments = Mapping[str, tuple[str, str]]
 """Default and description by name."""
+PACKAGE = "densehybrid_ros"
 AS_IN_FILE = "empty = as in the parameter file"
 SEGMENTER_ARGUMENTS: Arguments = {
     "image_transport": ("", f"raw or compressed; {AS_IN_FILE}"),
+    "name": (SEGMENTER, "name of the node, under which its outputs lie"),
     "namespace": ("", "namespace of the node"),
     "model_path": ("", f"weights file; {AS_IN_FILE}"),
     "device": ("", f"auto, cpu, cuda, cuda:N; {AS_IN_FILE}"),
     "use_sim_time": ("", f"true = take the time from /clock; {AS_IN_FILE}"),
-    "respawn": ("true", "start the node anew whenever it ends, as it does when the device is lost"),
+    "must_start": ("", f"true = end where the node cannot be configured; {AS_IN_FILE}"),
+    "respawn": ("true", "start the node anew when it crashes or the device is lost; not after a user's error"),
     "log_level": ("info", "debug, info, warn, error"),
 }
 
@@ -41,7 +48,7 @@ RVIZ_ARGUMENTS: Arguments = {
 
 def shared_file(*path: str) -> PathJoinSubstitution:
     """A file of the installed package."""
-    return PathJoinSubstitution([FindPackageShare("densehybrid_ros"), *path])
+    return PathJoinSubstitution([FindPackageShare(PACKAGE), *path])
 
 
 def declarations(arguments: Arguments) -> list[DeclareLaunchArgument]:
@@ -52,11 +59,6 @@ def declarations(arguments: Arguments) -> list[DeclareLaunchArgument]:
     ]
     default = shared_file("config", "segmenter.yaml")
     return [*declared, DeclareLaunchArgument("params_file", default_value=default, description="parameter file")]
-
-
-def large_image_profile() -> SetEnvironmentVariable:
-    """Fast DDS with room for whole images, for all nodes that are launched after it."""
-    return SetEnvironmentVariable(profile_variable(), shared_file("config", "fastdds_large_images.xml"))
 
 
 def described(kind: type, *names: str) -> Arguments:
@@ -100,16 +102,14 @@ def text(value: str) -> ParameterValue:
 
 def segmenter_node(
     context: LaunchContext, remappings: Sequence[tuple[str, str]], parameters: Mapping[str, Any]
-) -> Node:
+) -> list[LaunchDescriptionEntity]:
     """The node with SEGMENTER_ARGUMENTS; those that are not empty, and `parameters`, override the parameter file."""
-    names = ("model_path", "device", "image_transport")
-    given = {name: typed(name, str) for name in names if context.launch_configurations[name]}
-    if context.launch_configurations["use_sim_time"]:
-        given |= _sim_time()
-    return Node(
-        package="densehybrid_ros",
+    kinds = {"model_path": str, "device": str, "image_transport": str, "use_sim_time": bool, "must_start": bool}
+    given = {name: typed(name, kind) for name, kind in kinds.items() if context.launch_configurations[name]}
+    node = Node(
+        package=PACKAGE,
         executable="segmenter",
-        name=SEGMENTER,
+        name=LaunchConfiguration("name"),
         namespace=LaunchConfiguration("namespace"),
         parameters=[LaunchConfiguration("params_file"), *([changes] if (changes := {**given, **parameters}) else [])],
         remappings=remappings,
@@ -119,10 +119,33 @@ def segmenter_node(
         respawn=LaunchConfiguration("respawn"),
         respawn_delay=2.0,
     )
+    return [node, RegisterEventHandler(OnProcessExit(target_action=node, on_exit=stays_down))]
+
+
+def stays_down(event: ProcessExited, context: LaunchContext) -> EmitEvent | None:
+    """Takes back the respawn of a process that a user's error has ended: it would end the same way again and again."""
+    if event.returncode != USER_ERROR:
+        return None
+    return EmitEvent(event=ShutdownProcess(process_matcher=matches_action(event.action)))
+
+
+def failure(event: ProcessExited, context: LaunchContext) -> None:
+    """Ends the launch with an exit status that is not 0 where a node of ours has failed.
+
+    Raises:
+        RuntimeError: it has, and not by a signal of a launch that is ending.
+    """
+    ours = isinstance(event.action, Node) and event.action.node_package == PACKAGE
+    if not ours or event.returncode == 0 or (context.is_shutdown and event.returncode < 0):
+        return
+    respawn = event.action.node_executable == "segmenter" and context.launch_configurations["respawn"]
+    if respawn and respawn.lower() == "true" and event.returncode != USER_ERROR and not context.is_shutdown:
+        return
+    raise RuntimeError(f"{event.process_name} failed with exit status {event.returncode}; its last lines say why")
 
 
 def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
-    """RViz with RVIZ_ARGUMENTS, in the namespace of the node, whose topics the layout names without it.
+    """RViz with RVIZ_ARGUMENTS, in the namespace of the node: the layout names topics without it.
 
     Args:
         cameras: their names; () = one without.
@@ -130,9 +153,10 @@ def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
     if not IfCondition(LaunchConfiguration("use_rviz")).evaluate(context):
         return []
     layout = Path(shared_file("config", "camera.rviz").perform(context))
-    if cameras:
-        text, layout = layout.read_text(), Path(launch_config.get_log_file_path("cameras.rviz"))
-        layout.write_text(layout_for(cameras, text))
+    name = context.launch_configurations["name"]
+    if cameras or name != SEGMENTER:
+        text, layout = layout.read_text(), Path(launch_config.get_log_file_path(f"{name}.rviz"))
+        layout.write_text(layout_for(text, name, cameras))
     node = Node(
         package="rviz2",
         executable="rviz2",

@@ -2,14 +2,13 @@
 
 from launch.actions import OpaqueFunction
 from launch.launch_context import LaunchContext
-from launch_ros.actions import Node
+from launch.launch_description_entity import LaunchDescriptionEntity
 
 from densehybrid_ros.launching import (
     RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
-    large_image_profile,
     rviz,
     segmenter_node,
 )
@@ -31,10 +30,10 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=nodes)])
+    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=nodes)])
 
 
-def nodes(context: LaunchContext) -> list[Node]:
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The segmenter, once the topics of the camera are known, and RViz."""
     values = context.launch_configurations
     topics = {
@@ -46,4 +45,4 @@ def nodes(context: LaunchContext) -> list[Node]:
     }
     remappings = camera_remappings("", topics)
     # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
-    return [*rviz(context), segmenter_node(context, remappings, {})]
+    return [*rviz(context), *segmenter_node(context, remappings, {})]

@@ -6,14 +6,13 @@ Camera NAME is read from topics under NAME/ in the node's namespace, and answere
 
 from launch.actions import OpaqueFunction
 from launch.launch_context import LaunchContext
-from launch_ros.actions import Node
+from launch.launch_description_entity import LaunchDescriptionEntity
 
 from densehybrid_ros.launching import (
     RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
     camera_remappings,
     declarations,
-    large_image_profile,
     rviz,
     segmenter_node,
 )
@@ -30,10 +29,10 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*declarations(ARGUMENTS), large_image_profile(), OpaqueFunction(function=nodes)])
+    return LaunchDescription([*declarations(ARGUMENTS), OpaqueFunction(function=nodes)])
 
 
-def nodes(context: LaunchContext) -> list[Node]:
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The segmenter, once the names of the cameras are known, and RViz."""
     cameras = names_in(context, "cameras")
     if not cameras:
@@ -46,7 +45,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     remappings = []
     for camera, image, info in zip(cameras, images, infos, strict=True):
         remappings += camera_remappings(camera, {IMAGE: image, CAMERA_INFO: info})
-    return [*rviz(context, cameras), segmenter_node(context, remappings, {"cameras": cameras})]
+    return [*rviz(context, cameras), *segmenter_node(context, remappings, {"cameras": cameras})]
 
 
 def names_in(context: LaunchContext, argument: str) -> list[str]:

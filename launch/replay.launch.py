@@ -2,11 +2,11 @@
 
 `bag` is a rosbag2, as `densehybrid convert` writes it: played with its disparity, its ground truth and its stamps.
 `input` is that, or a folder of pictures, a video, or roadworld. For a bag that `ros2 bag play` plays, take
-camera.launch.py with use_sim_time:=true instead.
+camera.launch.py with use_sim_time:=true instead. Ends with status 0 when all is played, with another when a node fails.
 """
 
 from launch.actions import EmitEvent, IncludeLaunchDescription, OpaqueFunction, RegisterEventHandler
-from launch.conditions import IfCondition, UnlessCondition
+from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.launch_context import LaunchContext
@@ -20,13 +20,13 @@ from densehybrid_ros.launching import (
     SEGMENTER_ARGUMENTS,
     declarations,
     described,
-    large_image_profile,
+    failure,
     shared_file,
     text,
     typed,
 )
 from densehybrid_ros.nodes.player.settings import PlayerSettings
-from densehybrid_ros.topics import CLOCK, OPEN_SET, SEGMENTER
+from densehybrid_ros.topics import CLOCK, OPEN_SET
 from launch import LaunchDescription
 
 PLAYER_ARGUMENTS = {
@@ -40,31 +40,40 @@ EVALUATOR_ARGUMENTS = {
 }
 SIMULATED_TIME = f"the player publishes the frames' time on {CLOCK.name}, and all nodes take it from there"
 CAMERA_ARGUMENTS = {
-    name: SEGMENTER_ARGUMENTS[name] for name in ("namespace", "model_path", "device", "respawn", "log_level")
-} | {"use_sim_time": ("false", SIMULATED_TIME), **RVIZ_ARGUMENTS}
+    name: SEGMENTER_ARGUMENTS[name] for name in ("name", "namespace", "model_path", "device", "log_level")
+} | {
+    "use_sim_time": ("false", SIMULATED_TIME),
+    **RVIZ_ARGUMENTS,
+    "respawn": ("false", "start the segmenter anew when it crashes, instead of ending the replay"),
+}
 """Passed on to camera.launch.py."""
+PATIENCE = 300.0
+"""s for the segmenter to load and warm up its network."""
 
 
 def generate_launch_description() -> LaunchDescription:
     segmenter = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(shared_file("launch", "camera.launch.py")),
-        launch_arguments=[(name, LaunchConfiguration(name)) for name in [*CAMERA_ARGUMENTS, "params_file"]],
+        launch_arguments=[
+            *((name, LaunchConfiguration(name)) for name in [*CAMERA_ARGUMENTS, "params_file"]),
+            # whatever the parameter file says: the player plays plain images, and waits for one who takes them
+            ("image_transport", "raw"),
+            ("must_start", "true"),
+        ],
     )
     evaluator = Node(
         package="densehybrid_ros",
         executable="evaluator",
         name="evaluator",
         namespace=LaunchConfiguration("namespace"),
-        parameters=[{"out": typed("table", str)}],
+        parameters=[{"node": typed("name", str), "out": typed("table", str)}],
         output="screen",
         emulate_tty=True,
         condition=IfCondition(LaunchConfiguration("evaluate")),
     )
     arguments = PLAYER_ARGUMENTS | EVALUATOR_ARGUMENTS | CAMERA_ARGUMENTS
-    # the player needs the profile as well as the segmenter
-    return LaunchDescription(
-        [*declarations(arguments), large_image_profile(), segmenter, evaluator, OpaqueFunction(function=player)]
-    )
+    failed = RegisterEventHandler(OnProcessExit(on_exit=failure))
+    return LaunchDescription([*declarations(arguments), failed, segmenter, evaluator, OpaqueFunction(function=player)])
 
 
 def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -72,7 +81,7 @@ def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     values = context.launch_configurations
     kinds = {"rate": float, "loop": bool, "start_paused": bool}
     parameters = {name: typed(name, kind) for name, kind in kinds.items()}
-    answers = OPEN_SET.under(SEGMENTER) if values["every_frame"].lower() == "true" else ""
+    answers = OPEN_SET.under(values["name"]) if values["every_frame"].lower() == "true" else ""
     parameters |= {"input": text(values["bag"] or values["input"]), "lockstep": text(answers)}
     judged = values["evaluate"].lower() == "true"
     node = Node(
@@ -85,6 +94,7 @@ def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 **parameters,
                 "publish_clock": typed("use_sim_time", bool),
                 "wait_for_subscribers": 1,
+                "wait_timeout": PATIENCE,
                 "linger": 5.0 if judged else 0.0,
             }
         ],
@@ -92,7 +102,6 @@ def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         emulate_tty=True,
     )
     ended = RegisterEventHandler(
-        OnProcessExit(target_action=node, on_exit=[EmitEvent(event=Shutdown(reason="the player has ended"))]),
-        condition=UnlessCondition(LaunchConfiguration("loop")),
+        OnProcessExit(target_action=node, on_exit=[EmitEvent(event=Shutdown(reason="the player has ended"))])
     )
     return [node, ended]

@@ -100,8 +100,14 @@ def detections_message(obstacles: Sequence[Obstacle], threshold: float, header: 
     return message
 
 
-def obstacles_json(obstacles: Sequence[Obstacle], header: Header, source: str, why_not: str) -> str:
-    """Everything that is known of every obstacle, also of those without a range; lengths in m, in the image's frame."""
+def obstacles_json(
+    obstacles: Sequence[Obstacle], header: Header, source: str, why_not: str, delay: float | None
+) -> str:
+    """Everything that is known of every obstacle, also of those without a range; lengths in m, in the image's frame.
+
+    Args:
+        delay: s by which the distances came after the image; None where none came.
+    """
     stamp = header.stamp
     return json.dumps(
         {
@@ -109,6 +115,7 @@ def obstacles_json(obstacles: Sequence[Obstacle], header: Header, source: str, w
             "frame_id": header.frame_id,
             "range_source": source,
             "why_not": why_not,
+            "range_delay": _rounded(delay),
             "obstacles": [_described(obstacle) for obstacle in obstacles],
         }
     )

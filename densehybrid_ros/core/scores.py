@@ -12,8 +12,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from densehybrid_ros.errors import SetupError
-
 Score = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -71,14 +69,3 @@ SCORES: dict[str, Score] = {
     "outlier_head_msp": outlier_head_msp,
     "rejected_by_all": rejected_by_all,
 }
-
-
-def score_named(name: str) -> Score:
-    """The score function of that name.
-
-    Raises:
-        SetupError: there is none; the message lists the choices.
-    """
-    if name not in SCORES:
-        raise SetupError(f"score '{name}' is unknown; choose one of {', '.join(SCORES)}")
-    return SCORES[name]

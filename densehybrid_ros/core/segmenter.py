@@ -16,9 +16,9 @@ from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.core.device_faults import device_fault
 from densehybrid_ros.core.devices import placed, resolve_device, resolve_precision
 from densehybrid_ros.core.postprocess import PARTS, maps_of
-from densehybrid_ros.core.scores import Score, score_named
+from densehybrid_ros.core.scores import SCORES, Score
 from densehybrid_ros.core.stages import StageClock
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_weights
 
 SIZE_MULTIPLE = 32
@@ -84,8 +84,8 @@ class Segmenter:
         if inference_width < -1:
             raise SetupError(f"inference_width is {inference_width}; give 0 (recommended), -1 (native) or pixels")
         width = info.inference_width if inference_width == 0 else max(inference_width, 0)
-        chosen = resolve_device(device)
-        return cls(model, info, chosen, resolve_precision(precision, chosen), width)
+        target = resolve_device(device)
+        return cls(model, info, target, resolve_precision(precision, target), width)
 
     @property
     def classes(self) -> int:
@@ -125,14 +125,14 @@ class Segmenter:
             check_image(image)
         if not parts:
             return Answer((NOTHING,) * len(images), {})
-        score_function = score_named(score)
-        chosen = self.default_threshold(score) if threshold is None else threshold
+        score_function = chosen("score", score, SCORES)
+        used = self.default_threshold(score) if threshold is None else threshold
         clock = StageClock(self.device)
         scenes: dict[int, Scene] = {}
         try:
             for size in dict.fromkeys(image.shape for image in images):
                 members = [index for index, image in enumerate(images) if image.shape == size]
-                answered = self._step([images[index] for index in members], score_function, chosen, parts, clock)
+                answered = self._step([images[index] for index in members], score_function, used, parts, clock)
                 scenes |= zip(members, answered, strict=True)
             return Answer(tuple(scenes[index] for index in range(len(images))), clock.milliseconds())
         except (RuntimeError, MemoryError) as error:

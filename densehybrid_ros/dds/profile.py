@@ -9,6 +9,8 @@ from pathlib import Path
 OLD_NAME, NEW_NAME = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
 OLD_NAME_IN = ("humble", "iron", "jazzy")
 """Distributions with Fast DDS 2; its third release renamed the variable and warns of the old one."""
+CHOICES = (OLD_NAME, NEW_NAME, "FASTDDS_BUILTIN_TRANSPORTS")
+"""Variables by which users choose their transports; a profile of ours would take their effect away."""
 FILE = "fastdds_large_images.xml"
 
 
@@ -31,7 +33,7 @@ def profile_file() -> Path | None:
 
 
 def take_profile(environment: os._Environ[str] | dict[str, str] = os.environ) -> None:
-    """Names our profile in `environment`, unless the user has named one; to be called before rclpy.init."""
+    """Names our profile in `environment`, unless the user has chosen; to be called before rclpy.init."""
     path = profile_file()
-    if path is not None and OLD_NAME not in environment and NEW_NAME not in environment:
+    if path is not None and not any(name in environment for name in CHOICES):
         environment[profile_variable()] = str(path)

@@ -84,7 +84,8 @@ def test_points_move_into_another_frame(body: FrameChange) -> None:
 
 
 def test_the_json_tells_everything_and_no_range_where_there_is_none() -> None:
-    told = json.loads(obstacle_messages.obstacles_json([RANGED, RANGELESS], header(), "disparity", ""))
+    told = json.loads(obstacle_messages.obstacles_json([RANGED, RANGELESS], header(), "disparity", "", 0.25))
+    assert told["range_delay"] == 0.25
     assert (told["stamp"], told["frame_id"]) == ({"sec": 5, "nanosec": 250}, "front_camera")
     ranged, rangeless = told["obstacles"]
     assert (ranged["id"], ranged["range"], ranged["range_error"], ranged["source"]) == (7, 23.4, 0.5, "disparity")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.core.scores import SCORES, score_named
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.core.scores import SCORES
+from densehybrid_ros.errors import SetupError, chosen
 
 RNG = np.random.default_rng(1)
 LOGITS = RNG.normal(0, 8, (2, 7, 5, 6))
@@ -78,4 +78,4 @@ def test_score_stays_finite_for_extreme_logits(name: str) -> None:
 
 def test_an_unknown_score_lists_the_choices() -> None:
     with pytest.raises(SetupError, match="hybrid, likelihood"):
-        score_named("nonsense")
+        chosen("score", "nonsense", SCORES)

@@ -13,11 +13,11 @@ def test_the_profile_is_named_under_the_variable_of_this_ros() -> None:
     assert environment == {profile_variable(): str(profile_file())}
 
 
-@pytest.mark.parametrize("name", [OLD_NAME, NEW_NAME])
-def test_a_profile_of_the_users_stays(name: str) -> None:
-    environment = {name: "/their/profile.xml"}
+@pytest.mark.parametrize("name", [OLD_NAME, NEW_NAME, "FASTDDS_BUILTIN_TRANSPORTS"])
+def test_what_the_user_has_chosen_stays(name: str) -> None:
+    environment = {name: "their choice"}
     take_profile(environment)
-    assert environment == {name: "/their/profile.xml"}
+    assert environment == {name: "their choice"}
 
 
 @pytest.mark.parametrize(("distribution", "name"), [("jazzy", OLD_NAME), ("kilted", NEW_NAME)])

@@ -38,7 +38,7 @@ def test_the_launch_file_does_what_it_says(
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-REPLAY = """
+LAUNCH = """
 import json
 import sys
 from launch import LaunchDescription, LaunchService
@@ -87,18 +87,83 @@ def test_a_bag_is_replayed_and_judged(launch_environment: dict[str, str], random
 
 def replayed(environment: dict[str, str], **arguments: str) -> str:
     """The output of a replay that came to its end by itself."""
-    file = Path(__file__).parents[2] / "launch" / "replay.launch.py"
-    command = [sys.executable, "-c", REPLAY, str(file), json.dumps(arguments)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    output = result.stdout + result.stderr
-    assert result.returncode == 0, output
+    status, output = launched("replay", environment, **arguments)
+    assert status == 0, output
     assert "process has died" not in output
     return output
+
+
+def launched(stem: str, environment: dict[str, str], **arguments: str) -> tuple[int, str]:
+    """Exit status and output of a launch that came to its end by itself."""
+    file = Path(__file__).parents[2] / "launch" / f"{stem}.launch.py"
+    command = [sys.executable, "-c", LAUNCH, str(file), json.dumps(arguments)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"bag": "/no/such.mcap", "loop": "true"}, "/no/such.mcap"),
+        ({"input": "roadworld", "loop": "true", "model_path": "/no/weights.safetensors"}, "/no/weights.safetensors"),
+        ({"input": "roadworld", "loop": "true", "evaluate": "true", "table": "/no/such/table.json"}, "/no/such"),
+    ],
+    ids=["bag", "segmenter", "evaluator"],
+)
+def test_a_replay_that_fails_ends_with_an_error(
+    launch_environment: dict[str, str], random_weights: Path, arguments: dict[str, str], reason: str
+) -> None:
+    status, output = launched("replay", launch_environment, **{"model_path": str(random_weights), **arguments})
+    assert status == 1, output
+    assert reason in output
+    assert "failed with exit status 2" in output
+
+
+def test_what_only_a_user_can_put_right_is_not_tried_again(launch_environment: dict[str, str], tmp_path: Path) -> None:
+    parameters = tmp_path / "wrong.yaml"
+    parameters.write_text("/**: {ros__parameters: {min_range: -1.0}}")
+    status, output = launched("camera", launch_environment, params_file=str(parameters), name="eye")
+    assert status == 0, output
+    assert output.count("process started") == 1
+    assert "min_range" in output
 
 
 def test_every_launch_file_is_tested() -> None:
     launched = {path.name.removesuffix(".launch.py") for path in (Path(__file__).parents[2] / "launch").iterdir()}
     assert {file.stem for file in FILES} == launched
+
+
+ENVIRONMENT = """
+import json
+import os
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import EmitEvent, IncludeLaunchDescription, OpaqueFunction
+from launch.events import Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+
+def changed(context):
+    changes = {name: value for name, value in context.environment.items() if os_before.get(name) != value}
+    print("changed", json.dumps(changes), flush=True)
+
+
+os_before = dict(os.environ)
+included = IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]))
+ended = EmitEvent(event=Shutdown(reason="seen"))
+service = LaunchService()
+service.include_launch_description(LaunchDescription([included, OpaqueFunction(function=changed), ended]))
+sys.exit(service.run())
+"""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_is_launched_after_ours_has_its_own_environment(file: Path, launch_environment: dict[str, str]) -> None:
+    """A Fast DDS profile that the user has set stays, and none is set for programs that are not ours."""
+    launched = Path(__file__).parents[2] / "launch" / f"{file.stem}.launch.py"
+    command = [sys.executable, "-c", ENVIRONMENT, str(launched)]
+    result = subprocess.run(command, env=launch_environment, capture_output=True, text=True, timeout=100)
+    assert "changed {}" in result.stdout, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -107,6 +172,7 @@ def test_every_launch_file_is_tested() -> None:
         ("camera", {"namespace": "car", "fixed_frame": "base_link"}, "densehybrid/overlay/image_raw"),
         ("multi_camera", {"namespace": "car", "fixed_frame": "base_link"}, "densehybrid/left/overlay/image_raw"),
         ("camera", {}, "densehybrid/overlay/image_raw"),
+        ("camera", {"name": "other"}, "other/overlay/image_raw"),
     ],
 )
 def test_rviz_shows_the_node_of_the_launch_file(
@@ -116,11 +182,8 @@ def test_rviz_shows_the_node_of_the_launch_file(
     share = Path(launch_environment["AMENT_PREFIX_PATH"].split(os.pathsep)[0]) / "share" / "densehybrid_ros"
     (tmp_path / "share" / "densehybrid_ros").symlink_to(share)
     environment = launch_environment | {"AMENT_PREFIX_PATH": str(tmp_path), "ROS_LOG_DIR": str(tmp_path / "log")}
-    source = Path(__file__).parents[2] / "launch" / f"{file}.launch.py"
-    given = json.dumps({"use_rviz": "true", "respawn": "false", **arguments})
-    command = [sys.executable, "-c", REPLAY, str(source), given]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 0, result.stdout + result.stderr
+    status, output = launched(file, environment, use_rviz="true", respawn="false", **arguments)
+    assert status == 0, output
     options = (called / "rviz2").read_text().splitlines()
     assert options[options.index("-f") + 1] == arguments.get("fixed_frame", "camera")
     assert f"Value: {topic}\n" in Path(options[options.index("-d") + 1]).read_text()

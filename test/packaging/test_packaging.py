@@ -97,6 +97,12 @@ def test_colcon_builds_executables_weights_and_launch_files(checkout: Path, opti
     output = run(["sh", "-c", script], workspace).split()
     assert str(workspace) in output[0]
     assert output[1] == "True"
+    found = run(["sh", "-c", f"{source}; command -v densehybrid && densehybrid --help"], workspace)
+    assert found.startswith(str(prefix / "bin" / "densehybrid"))
+    assert "evaluate" in found
+    run([colcon, "test", "--return-code-on-test-failure", "--pytest-args", "test/test_labels.py"], workspace)
+    (suite,) = ElementTree.parse(workspace / "build" / "densehybrid_ros" / "pytest.xml").getroot()
+    assert int(suite.get("tests", 0)) > 0
 
 
 def path_without(tmp_path: Path, *programs: str) -> str:

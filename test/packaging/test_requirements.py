@@ -10,6 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
+TESTS = {"pytest"}
+"""Of the tests alone: dev.txt has it."""
 BUILD = {"setuptools"}
 """Of the build alone: pyproject.toml has it."""
 PINNED = {"torch"}
@@ -47,7 +49,17 @@ def test_requirements_have_the_bounds_of_setup(name: str) -> None:
 
 def test_all_that_setup_needs_is_installed_by_the_requirements() -> None:
     lines = [(ROOT / "requirements" / name).read_text() for name in ("runtime.txt", "training.txt")]
-    assert in_setup().keys() | BUILD == {Requirement(line).name for line in "".join(lines).splitlines()}
+    assert in_setup().keys() | BUILD == {Requirement(line).name for line in "".join(lines).splitlines()} | TESTS
+
+
+def test_colcon_finds_pytest_with_the_bounds_of_the_requirements() -> None:
+    """Without an extra named `test` that asks for it, `colcon test` runs nothing and reports success."""
+    (written,) = [
+        requirement
+        for requirement in map(Requirement, (ROOT / "requirements" / "dev.txt").read_text().splitlines())
+        if requirement.name == "pytest"
+    ]
+    assert in_setup()["pytest"] == [written]
 
 
 def test_everything_is_bounded_above() -> None:

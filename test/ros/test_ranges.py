@@ -128,7 +128,7 @@ def test_disparity_gives_ranges_points_and_markers(start: Callable[..., Any], ri
 
 
 def test_masks_never_wait_and_late_disparity_is_used(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
-    start("segmenter", "camera_timeout:=30.0")
+    start("segmenter", "range_wait:=10.0")
     rig.ready(("disparity", DisparityImage))
     second = rig.probe.send(frame.left, 300)
     rig.probe.answer("open_set", second)
@@ -138,8 +138,8 @@ def test_masks_never_wait_and_late_disparity_is_used(start: Callable[..., Any], 
     rig.check_ranges(rig.obstacles(second), 0.03, "disparity")
 
 
-def test_the_next_frame_ends_the_waiting(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
-    start("segmenter", "camera_timeout:=30.0")
+def test_distances_of_a_newer_frame_end_the_waiting(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
+    start("segmenter", "range_wait:=10.0")
     rig.ready(("disparity", DisparityImage))
     rig.probe.answer("open_set", rig.probe.send(frame.left, 400))
     rig.send_disparity(401)
@@ -151,15 +151,15 @@ def test_the_next_frame_ends_the_waiting(start: Callable[..., Any], rig: Rig, fr
     assert [each["stamp"]["sec"] for each in rig.told] == [400, 401]
 
 
-def test_a_silent_source_is_given_up_after_the_timeout(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
-    start("segmenter", "camera_timeout:=0.5")
+def test_a_silent_source_is_given_up_after_range_wait(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
+    start("segmenter", "range_wait:=0.5")
     rig.ready(("disparity", DisparityImage))
     found = rig.obstacles(rig.probe.send(frame.left, 450))
     assert {each["range"] for each in found["obstacles"]} == {None}
 
 
 def test_stamps_within_the_tolerance_belong_together(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
-    start("segmenter", "camera_timeout:=0.5")
+    start("segmenter", "range_wait:=0.5")
     rig.ready(("disparity", DisparityImage))
     rig.send_disparity(500, 245_000_000)
     rig.check_ranges(rig.obstacles(rig.probe.send(frame.left, 500)), 0.03, "disparity")
@@ -171,7 +171,7 @@ def test_stamps_within_the_tolerance_belong_together(start: Callable[..., Any], 
 
 
 def test_unusable_disparity_is_said_and_masks_go_on(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
-    start("segmenter", "camera_timeout:=60.0")
+    start("segmenter", "range_wait:=10.0")
     rig.ready(("disparity", DisparityImage))
     rig.send_disparity(600, disparity=frame.disparity[::2, ::2])
     second = rig.probe.send(frame.left, 600)
@@ -217,7 +217,7 @@ def test_a_depth_image_gives_ranges(start: Callable[..., Any], rig: Rig, frame: 
 
 
 def test_a_rectified_pair_gives_ranges(start: Callable[..., Any], rig: Rig, frame: Frame) -> None:
-    start("segmenter", "camera_timeout:=60.0")
+    start("segmenter", "range_wait:=10.0")
     rig.ready(("right/image_raw", Image), ("right/camera_info", CameraInfo))
     assert frame.right is not None
     camera = frame.camera
@@ -283,7 +283,7 @@ def test_range_parameters_are_live_and_checked(start: Callable[..., Any], rig: R
 def test_malformed_distances_and_calibrations_never_stop_the_masks(
     start: Callable[..., Any], rig: Rig, frame: Frame
 ) -> None:
-    process = start("segmenter", "inference_width:=160", "camera_timeout:=5.0")
+    process = start("segmenter", "inference_width:=160", "range_wait:=5.0")
     rig.ready(("disparity", DisparityImage), ("depth", Image))
     rng = np.random.default_rng(0)
     for second in range(2000, 2040):
@@ -336,7 +336,7 @@ def test_target_frame_without_tf_is_refused_with_the_reason(start: Callable[...,
 
 
 def test_an_overlay_alone_has_ranges(start: Callable[..., Any], make_probe: Callable[..., Any], frame: Frame) -> None:
-    process = start("segmenter", "camera_timeout:=30.0")
+    process = start("segmenter", "range_wait:=10.0")
     probe = make_probe(("overlay",))
     disparities = probe.node.create_publisher(DisparityImage, "disparity", 10)
     probe.wait_for_node()

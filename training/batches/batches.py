@@ -16,7 +16,7 @@ from densehybrid_ros.training.batches.geometry import jittered_crop
 from densehybrid_ros.training.batches.negatives import Frame, Surroundings, negatives_of
 from densehybrid_ros.training.batches.photometric import photometric_change
 from densehybrid_ros.training.batches.sample import Sample, sample_from_truth
-from densehybrid_ros.training.datasets import dataset_named, labelled_set
+from densehybrid_ros.training.datasets import DATASETS, labelled_set
 from densehybrid_ros.training.datasets.cache import CachedSet
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.recipe.recipe import Recipe
@@ -52,7 +52,7 @@ class Batches(Dataset[Batch]):
         self.shares = shares / shares.sum()
         self.classes = self.sets[0].classes
         for source in recipe.train:
-            if not dataset_named(source.name).trainable:
+            if not DATASETS[source.name].trainable:
                 raise SetupError(f"data set '{source.name}' is for evaluation alone; take it out of the train sets")
         if any(each.classes != self.classes for each in self.sets):
             raise SetupError("the train sets have different classes; mix only sets with one taxonomy")

@@ -15,7 +15,8 @@ import argparse
 import json
 from pathlib import Path
 
-from densehybrid_ros.core.scores import SCORES, score_named
+from densehybrid_ros.core.scores import SCORES
+from densehybrid_ros.errors import chosen
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.training.datasets import DATASETS
 from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
@@ -53,5 +54,5 @@ def _scores(text: str) -> list[str]:
     """The chosen names; SetupError where one is unknown."""
     names = list(SCORES) if text == "all" else list(dict.fromkeys(text.split(",")))
     for name in names:
-        score_named(name)
+        chosen("score", name, SCORES)
     return names

@@ -23,11 +23,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models import MODELS, build_model
 from densehybrid_ros.models.attach import SEGMENTER, HybridSegmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
-from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES, taxonomy_named
+from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES
 
 NESTED_UNDER = ("model", "state_dict", "model_state_dict", "net")
 DATASET_HEAD = "logits_ood."
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--licence", default="", help="under which terms they may be used")
     arguments = parser.parse_args(argv)
     tensors = read_state_dict(arguments.file)
-    taxonomy = taxonomy_named(arguments.classes)
+    taxonomy = chosen("taxonomy", arguments.classes, TAXONOMIES)
     model = build_model(arguments.architecture, len(taxonomy.classes))
     if arguments.imagenet:
         load_densenet_trunk(model, arguments.architecture, tensors, arguments.file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import chosen
 from densehybrid_ros.training.datasets import anomalies
 from densehybrid_ros.training.datasets.ade20k import ADE20K
 from densehybrid_ros.training.datasets.camvid import CAMVID, CAMVID_OOD
@@ -40,22 +40,12 @@ CHECKABLE: dict[str, DataSet] = {**DATASETS, ADE20K.name: ADE20K}
 """Negatives as well, which have segments for labels."""
 
 
-def dataset_named(name: str) -> DataSet:
-    """
-    Raises:
-        SetupError: no such data set.
-    """
-    if name not in DATASETS:
-        raise SetupError(f"data set '{name}' is unknown; choose one of {', '.join(DATASETS)}")
-    return DATASETS[name]
-
-
 def labelled_set(name: str, root: Path, split: str) -> LabelledSet:
     """The data set of that name below `root`; "" is the split of sets that have none.
 
     Raises:
         SetupError: unknown name, a split of a set that has none, or files that are missing.
     """
-    dataset = dataset_named(name).open(root, split)
+    dataset = chosen("data set", name, DATASETS).open(root, split)
     whole_pairs(dataset.files)
     return dataset

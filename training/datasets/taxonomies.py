@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import CAMVID_CLASSES
 
 
@@ -92,13 +91,3 @@ TAXONOMIES: dict[str, Taxonomy] = {
     "streethazards": STREETHAZARDS_12,
     "camvid": CAMVID_11,
 }
-
-
-def taxonomy_named(name: str) -> Taxonomy:
-    """
-    Raises:
-        SetupError: no such taxonomy.
-    """
-    if name not in TAXONOMIES:
-        raise SetupError(f"taxonomy '{name}' is unknown; choose one of {', '.join(TAXONOMIES)}")
-    return TAXONOMIES[name]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from densehybrid_ros.core.postprocess import upsample
-from densehybrid_ros.core.scores import score_named
+from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
 from densehybrid_ros.drives.layout import DriveFrame, find_frames
@@ -95,7 +95,7 @@ def image_scores(
     """Several scores (H, W) from one forward pass: of each the very numbers that the node publishes."""
     with torch.inference_mode():
         logits, dataset_logits = (upsample(part, image.shape[:2]) for part in segmenter.logits(image))
-        return {name: score_named(name)(logits, dataset_logits)[0].cpu().numpy() for name in scores}
+        return {name: SCORES[name](logits, dataset_logits)[0].cpu().numpy() for name in scores}
 
 
 def frame_truth(frame: DriveFrame) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from densehybrid_ros.core.postprocess import upsample
-from densehybrid_ros.core.scores import SCORES, score_named
+from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import INLIER, OUTLIER, binary_truth
@@ -88,7 +88,7 @@ def evaluate(
 
 def _score(name: str, logits: Tensor, dataset_logits: Tensor) -> NDArray[np.float32]:
     """(H, W)."""
-    return score_named(name)(logits, dataset_logits)[0].cpu().numpy()
+    return SCORES[name](logits, dataset_logits)[0].cpu().numpy()
 
 
 def _part_means(logits: Tensor, dataset_logits: Tensor, anomalies: NDArray[np.uint8]) -> dict[str, float]:

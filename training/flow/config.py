@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from densehybrid_ros.errors import SetupError
-
 
 @dataclass(frozen=True)
 class FlowConfig:
@@ -41,14 +39,3 @@ FLOWS: dict[str, FlowConfig] = {
     "denseflow-25-6": FlowConfig(units=(3, 2, 1), steps=(3, 4, 8), growth=6, hidden=32),
     "small": FlowConfig(units=(2, 2, 1), steps=(2, 2, 3), growth=4, hidden=24, depth=3, layer_growth=16, landmarks=16),
 }
-
-
-def flow_config(name: str) -> FlowConfig:
-    """The configuration of that name.
-
-    Raises:
-        SetupError: no such name.
-    """
-    if name not in FLOWS:
-        raise SetupError(f"flow '{name}' is unknown; choose one of {', '.join(FLOWS)}")
-    return FLOWS[name]

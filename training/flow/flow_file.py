@@ -7,9 +7,9 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.files import write_whole
-from densehybrid_ros.training.flow.config import flow_config
+from densehybrid_ros.training.flow.config import FLOWS
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
 
 FORMAT = "densehybrid-flow-1"
@@ -37,7 +37,7 @@ def load_flow(path: Path) -> tuple[DenseFlow, str]:
         raise SetupError(f"flow {path} cannot be read as safetensors ({error}); copy it anew") from error
     if metadata.get("format") != FORMAT or "config" not in metadata:
         raise SetupError(f"{path} holds no flow; make one with: densehybrid pretrain-flow")
-    flow = DenseFlow(flow_config(metadata["config"]))
+    flow = DenseFlow(chosen("flow", metadata["config"], FLOWS))
     try:
         flow.load_state_dict(tensors)
     except RuntimeError as error:

@@ -14,8 +14,8 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim import Adamax
 
-from densehybrid_ros.errors import SetupError
-from densehybrid_ros.training.flow.config import flow_config
+from densehybrid_ros.errors import SetupError, chosen
+from densehybrid_ros.training.flow.config import FLOWS
 from densehybrid_ros.training.flow.crops import FlowCrops, gaussian_bits_per_dimension
 from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension
 from densehybrid_ros.training.flow.flow_file import save_flow
@@ -58,7 +58,7 @@ class FlowPretraining:
         self.log_every = self.validate_every = self.checkpoint_every = settings.every
         self.settings = {name: value for name, value in asdict(settings).items() if name != "every"}
         torch.manual_seed(settings.seed)
-        self.flow = DenseFlow(flow_config(settings.config)).to(engine.device)
+        self.flow = DenseFlow(chosen("flow", settings.config, FLOWS)).to(engine.device)
         if settings.side % self.flow.config.stride:
             raise SetupError(f"side {settings.side} is no multiple of {self.flow.config.stride}")
         self.wrapped, self.optimizer = engine.setup(self.flow, Adamax(self.flow.parameters(), settings.learning_rate))

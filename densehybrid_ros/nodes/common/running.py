@@ -16,8 +16,9 @@ from rclpy.signals import SignalHandlerOptions
 
 from densehybrid_ros.dds.profile import take_profile
 from densehybrid_ros.dds.segments import remove_abandoned_segments
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import USER_ERROR, SetupError
 from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.common.namesakes import Namesakes
 
 FAILED = 3
 """Exit status of a node that cannot work on, so that a launch file starts it anew."""
@@ -65,6 +66,7 @@ def run_node(
     try:
         node = make()
         executor.add_node(node)
+        Namesakes(node)
         begin(node)
         complaints = Complaints(node.get_logger().error)
         while not stopping and not finished(node):
@@ -81,7 +83,7 @@ def run_node(
         rclpy.try_shutdown()
     if problem is not None:
         print(f"error: {problem}", file=sys.stderr)
-        sys.exit(FAILED if isinstance(problem, NodeFailed) else 2)
+        sys.exit(FAILED if isinstance(problem, NodeFailed) else USER_ERROR)
 
 
 def _spin_once(executor: SingleThreadedExecutor, complaints: Complaints | None) -> None:

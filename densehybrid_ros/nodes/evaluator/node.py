@@ -22,7 +22,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from stereo_msgs.msg import DisparityImage
 
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import USER_ERROR, SetupError
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.metrics.by_range import RangeTable, table_dict, table_text
 from densehybrid_ros.metrics.ranking import Ranking
@@ -158,4 +158,4 @@ def main(arguments: list[str] | None = None) -> None:
     run_node(make, lambda node: None, EvaluatorNode.finish, lambda node: node.finished, arguments, survives=True)
     if nodes and nodes[0].problem:
         print(f"error: {nodes[0].problem}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(USER_ERROR)

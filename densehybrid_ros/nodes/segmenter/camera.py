@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from concurrent.futures import Executor
@@ -28,6 +29,9 @@ from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
 from densehybrid_ros.ranging.survey import drivable_ids
 from densehybrid_ros.topics import CAMERA_INFO, IMAGE, Topic
 
+RECTIFIED = re.compile(r"(?<![A-Za-z])rect")
+"""What a topic of rectified images has in its name: image_rect, image_rect_color, rect/image, …"""
+
 
 class Camera:
     """Exists while the node is configured; a frame that cannot be used never displaces one that waits."""
@@ -53,6 +57,8 @@ class Camera:
         self.name, self.statistics = name, statistics
         self.enabled = True
         self.camera_info: CameraInfo | None = None
+        self.says_rectified = False
+        """The name of the topic of its images."""
         self._node, self._settings, self._complaints = node, settings, complaints
         self._subscriptions: list[Subscription] = []
         current = settings.current
@@ -82,6 +88,7 @@ class Camera:
             (CAMERA_INFO, self._keep_camera_info),
         ):
             self._subscriptions.append(subscription(self._node, topic, self.name, callback))
+        self.says_rectified = RECTIFIED.search(self._subscriptions[0].topic_name) is not None
 
     def unsubscribe(self) -> None:
         """Ends the deliveries; harmless where there are none."""

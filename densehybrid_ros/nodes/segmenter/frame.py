@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -43,6 +44,8 @@ class Found:
     source: str
     """disparity, depth or stereo."""
     ranges: RangeImage | None
+    delay: float
+    """s after the image at which they were there; 0 = with it, or before."""
     why_not: str = ""
 
 
@@ -65,6 +68,8 @@ class Frame:
     """As they were when work on it began."""
     wanted: frozenset[Topic] = field(init=False)
     """Names of the outputs that are made of it."""
+    rectified: bool = field(init=False)
+    """Whether the image is known to be rectified."""
     image: NDArray[np.uint8] = field(init=False)
     """(H, W, 3) RGB."""
 
@@ -76,6 +81,8 @@ class Frame:
 
     distances: Future[RangeImage] | None = None
     """The ticket of its stereo pair, from the moment when both halves are there."""
+    matched_at: float = math.inf
+    """Steady time at which its stereo pair was matched, s."""
     found: Found | None = None
 
     @property

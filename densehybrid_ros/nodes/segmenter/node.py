@@ -78,9 +78,16 @@ class SegmenterNode(LifecycleNode):
         self.create_timer(REPORT_PERIOD, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def begin(self) -> None:
-        """Configures and activates, where `autostart` says so."""
-        if self._settings.current.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        """Configures and activates, where `autostart` says so.
+
+        Raises:
+            SetupError: that failed, and `must_start` is set.
+        """
+        settings = self._settings.current
+        if settings.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
+        if self._trouble and settings.must_start and self._lost is None:
+            raise SetupError(self._trouble)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the weights, checks their hash, warms up; FAILURE with one ERROR line where they cannot be used."""

@@ -11,7 +11,7 @@ from densehybrid_ros.nodes.common.latest import NewestWins
 
 Item = TypeVar("Item")
 
-LOOK_AGAIN = 0.25
+LOOK_AGAIN = 0.05
 """s after which the publishing thread looks at what waits without being woken."""
 
 

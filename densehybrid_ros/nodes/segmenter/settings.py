@@ -63,6 +63,18 @@ class Settings(RangingSettings):
     sync_tolerance: float = setting(
         0.01, "s; disparity, depth or right image may be so far from the image's stamp", 0.0, 10.0, live=True
     )
+    rectified: bool = setting(
+        False,
+        "the images are rectified, whatever D and R of camera_info say; rect in the name of their topic says so too",
+        live=True,
+    )
+    range_wait: float = setting(
+        0.5,
+        "s that obstacles wait for distances of their image after the masks, which never wait",
+        0.0,
+        10.0,
+        live=True,
+    )
     track_timeout: float = setting(
         1.0, "s after which an obstacle that is not seen any more loses its number", 0.0, 60.0, live=True
     )
@@ -76,6 +88,7 @@ class Settings(RangingSettings):
     )
     target_frame: str = setting("", "frame of the obstacles, by TF; empty = the image's own frame, without TF")
     autostart: bool = setting(True, "configure and activate without being asked")
+    must_start: bool = setting(False, "where autostart fails, end with exit status 2 instead of waiting, unconfigured")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -95,6 +95,7 @@ class FrameWork:
             limit = f"max_frame_age is {settings.max_frame_age:g} s"
             raise Dropped("dropped_stale", f"frame is {age:.3f} s old, {limit}")
         frame.settings, frame.wanted = settings, camera.wanted()
+        frame.rectified = settings.rectified or camera.says_rectified
         if not frame.wanted:
             raise Dropped("dropped_unwanted")
         message, limit = frame.message, settings.max_image_pixels

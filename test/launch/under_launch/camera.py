@@ -33,7 +33,7 @@ def generate_test_description() -> launch.LaunchDescription:
     settings = {"model_path": os.environ["TEST_WEIGHTS"], "threshold": 0.75, "device": "cpu"}
     parameters = Path(tempfile.mkdtemp()) / "mine.yaml"
     parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": settings}}))
-    arguments = {"image_topic": "/cam/image", "namespace": "car", "params_file": str(parameters)}
+    arguments = {"image_topic": "/cam/image", "namespace": "car", "name": "eye", "params_file": str(parameters)}
     included = IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=arguments.items())
     return launch.LaunchDescription([included, launch_testing.actions.ReadyToTest()])
 
@@ -45,7 +45,7 @@ class TestCamera(unittest.TestCase):
         quality = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
         self.publisher = self.node.create_publisher(Image, "/cam/image", quality)
         self.received: list[Image] = []
-        topic = "/car/densehybrid/open_set/image_raw"
+        topic = "/car/eye/open_set/image_raw"
         self.node.create_subscription(Image, topic, self.received.append, quality)
 
     def tearDown(self) -> None:
@@ -67,7 +67,7 @@ class TestCamera(unittest.TestCase):
         proc_output.assertWaitFor("on cpu, threshold 0.75 on score hybrid", timeout=PATIENCE)
         self.wait_for_answer()
         infos = self.node.get_subscriptions_info_by_topic("/cam/camera_info")
-        assert [(info.node_namespace, info.node_name) for info in infos] == [("/car", "densehybrid")]
+        assert [(info.node_namespace, info.node_name) for info in infos] == [("/car", "eye")]
         name = next(name for name in proc_info.process_names() if "segmenter" in name)
         killed = proc_info[name].pid
         os.kill(killed, signal.SIGKILL)

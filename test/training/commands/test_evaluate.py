@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.core.postprocess import upsample
-from densehybrid_ros.core.scores import score_named
+from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import binary_truth
@@ -20,7 +20,7 @@ from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights, save_weights
 from densehybrid_ros.training.commands import evaluate
 from densehybrid_ros.training.datasets import DATASETS, labelled_set
-from densehybrid_ros.training.datasets.taxonomies import taxonomy_named
+from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES
 from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
 
 HEIGHT, WIDTH = 64, 96
@@ -46,7 +46,7 @@ def streethazards(tmp_path: Path) -> Path:
 @pytest.fixture
 def weights(random_weights: Path, tmp_path: Path) -> Path:
     """Random weights for the classes of StreetHazards."""
-    taxonomy, path = taxonomy_named("streethazards"), tmp_path / "weights.safetensors"
+    taxonomy, path = TAXONOMIES["streethazards"], tmp_path / "weights.safetensors"
     info = replace(
         load_weights(random_weights)[1], classes=taxonomy.classes, palette=taxonomy.palette, inference_width=0
     )
@@ -70,7 +70,7 @@ def test_streethazards_is_ranked_picture_by_picture(streethazards: Path, weights
     together, single = RankingPool(), []
     for index in range(3):
         image, truth = dataset.read(index)
-        score = score_named("hybrid")(*(upsample(part, truth.shape) for part in segmenter.logits(image)))[0].numpy()
+        score = SCORES["hybrid"](*(upsample(part, truth.shape) for part in segmenter.logits(image)))[0].numpy()
         own = RankingPool()
         own.add(score, binary_truth(truth, 12))
         together.add(score, binary_truth(truth, 12))

@@ -19,7 +19,7 @@ from densehybrid_ros.models.checkpoint import WeightsInfo, load_weights, save_we
 from densehybrid_ros.training.batches.negative_set import KEPT, NegativeSet
 from densehybrid_ros.training.commands import export
 from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.taxonomies import taxonomy_named
+from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES
 from densehybrid_ros.training.evaluation.calibration import CalibrationPart, CalibrationSet, calibrated
 from densehybrid_ros.training.evaluation.pasted_set import PastedSet
 
@@ -68,7 +68,7 @@ def parts(data: Path) -> list[CalibrationPart]:
 
 
 def test_the_set_holds_pasted_negatives_and_those_of_the_sets(data: Path) -> None:
-    classes = taxonomy_named("camvid").classes
+    classes = TAXONOMIES["camvid"].classes
     made = CalibrationSet(parts(data), classes)
     assert len(made) == 3 + 2 + 2
     read = [made.read(index) for index in range(len(made))]
@@ -93,7 +93,7 @@ def test_sets_that_do_not_fit_are_refused(data: Path) -> None:
         SetupError,
         match=r"camvid/val with pasted negatives has other classes \(sky, building.*than the weights \(road, side",
     ):
-        CalibrationSet(parts(data), taxonomy_named("cityscapes").classes)
+        CalibrationSet(parts(data), TAXONOMIES["cityscapes"].classes)
     with pytest.raises(SetupError, match="fishyscapes-static has no classes"):
         PastedSet(parts(data)[1].source, NegativeSet(data / "negatives", "validation"))
 
@@ -146,7 +146,7 @@ def test_a_file_for_the_node_is_written(data: Path, random_weights: Path, tmp_pa
 
 def test_other_taxonomies_are_calibrated_on_anomalies(data: Path, random_weights: Path, tmp_path: Path) -> None:
     """A binary set does for weights of any classes."""
-    taxonomy = taxonomy_named("cityscapes")
+    taxonomy = TAXONOMIES["cityscapes"]
     weights, out = tmp_path / "city.safetensors", tmp_path / "out.safetensors"
     info: WeightsInfo = replace(load_weights(random_weights)[1], classes=taxonomy.classes, palette=taxonomy.palette)
     save_weights(weights, build_model("ladder_lite0", 19), info)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.commands import pretrain_flow
 from densehybrid_ros.training.flow.flow_file import load_flow

@@ -16,6 +16,7 @@ import pytest
 import torch
 import yaml
 
+pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights, save_weights

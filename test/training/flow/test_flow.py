@@ -14,10 +14,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from densehybrid_ros.errors import SetupError
+pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
+from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.training.flow.attention import NystromAttention, pseudo_inverse
 from densehybrid_ros.training.flow.boundary import boundary_loss, jensen_shannon_to_uniform
-from densehybrid_ros.training.flow.config import FLOWS, FlowConfig, flow_config
+from densehybrid_ros.training.flow.config import FLOWS, FlowConfig
 from densehybrid_ros.training.flow.dense_flow import DenseBlock, DenseFlow, bits_per_dimension, normal_log_density
 from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
 from densehybrid_ros.training.flow.joint import decayed_rate, flow_step
@@ -411,4 +412,4 @@ def test_what_is_no_flow_is_refused(tmp_path: Path, random_weights: Path) -> Non
     with pytest.raises(SetupError, match="does not fit configuration 'small'"):
         load_flow(tmp_path / "other.safetensors")
     with pytest.raises(SetupError, match="choose one of denseflow-45-6"):
-        flow_config("glow")
+        chosen("flow", "glow", FLOWS)

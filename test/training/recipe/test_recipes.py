@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.training.commands import train

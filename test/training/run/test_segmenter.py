@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo
 from densehybrid_ros.training.losses.hybrid import hybrid_loss

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from rclpy.node import Node
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 from stereo_msgs.msg import DisparityImage
 
 from densehybrid_ros.convert.images import FrameError
@@ -28,6 +32,16 @@ from densehybrid_ros.ranging.range_image import RangeImage, range_from_depth, ra
 from densehybrid_ros.topics import DEPTH, DISPARITY, RIGHT_IMAGE, RIGHT_INFO, Topic
 
 NANOSECONDS = 1_000_000_000
+REMEMBERED = 256
+"""Images whose times of arrival are known, to say how late a message comes."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A message, and the steady time of its arrival, s."""
+
+    message: Any
+    at: float
 
 
 class RangeInput:
@@ -50,15 +64,18 @@ class RangeInput:
         self._node, self._camera, self._settings, self._wanted = node, camera, settings, wanted
         self._matching, self._complaints = matching, complaints
         self._subscriptions: dict[str, Subscription] = {}
-        self._matchers: dict[str, StampMatcher[Any]] = {
+        self._matchers: dict[str, StampMatcher[Arrived]] = {
             name: StampMatcher() for name in ("disparity", "depth", "right")
         }
         self._pairing = threading.Lock()
-        self._left: tuple[Frame, CameraInfo | None] | None = None
-        """The picture that waits for its right half."""
+        self._lefts: dict[Frame, CameraInfo | None] = {}
+        """The pictures that wait for their right halves, oldest first."""
         self._right_info: CameraInfo | None = None
         self._newest: Future[RangeImage] = Future()
         """The ticket of the newest pair."""
+        self._images: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
+        """Stamps, ns, and steady times of arrival, s, of the last images; of the executor's thread."""
+        self._delays: dict[str, float] = {}
         self._arrived: Callable[[], None] = lambda: None
 
     def subscribe(self, arrived: Callable[[], None]) -> None:
@@ -86,7 +103,8 @@ class RangeInput:
     def restart(self, stamp: int | None = None) -> None:
         """After a jump of the clock to that stamp: nothing from before it belongs to what comes."""
         with self._pairing:
-            self._left = None
+            self._lefts.clear()
+        self._images.clear()
         for matcher in self._matchers.values():
             matcher.restart(stamp)
 
@@ -105,6 +123,7 @@ class RangeInput:
 
     def expect(self, frame: Frame) -> None:
         """The frame was taken."""
+        self._images.append((frame.stamp, frame.taken_at))
         for matcher in self._matchers.values():
             matcher.expect(frame.stamp)
 
@@ -113,8 +132,7 @@ class RangeInput:
         for matcher in self._matchers.values():
             matcher.done(frame.stamp)
         with self._pairing:
-            if self._left is not None and self._left[0] is frame:
-                self._left = None
+            self._lefts.pop(frame, None)
         if frame.distances is not None:
             frame.distances.cancel()
 
@@ -122,7 +140,7 @@ class RangeInput:
         """Inference begins on the frame: its right half, once it is there, is matched at the same time."""
         if self.source() == "stereo":
             with self._pairing:
-                self._left = frame, camera_info
+                self._lefts[frame] = camera_info
             self._pair_up()
 
     def find(self, frame: Frame) -> Found | None:
@@ -130,13 +148,19 @@ class RangeInput:
         settings, tolerance, shape = self._settings.current, self._tolerance(), frame.image.shape
         disparity = self._matchers["disparity"].nearest(frame.stamp, tolerance)
         if disparity is not None:
-            return _found("disparity", lambda: _from_disparity(disparity, settings), shape)
+            delay = disparity.at - frame.taken_at
+            return _found("disparity", lambda: _from_disparity(disparity.message, settings), shape, delay)
         depth = self._matchers["depth"].nearest(frame.stamp, tolerance)
         if depth is not None:
-            error, limit = settings.depth_error, settings.max_image_pixels
-            return _found("depth", lambda: range_from_depth(depth_from_image(depth, limit), error), shape)
+            return _found("depth", lambda: _from_depth(depth.message, settings), shape, depth.at - frame.taken_at)
         ticket = frame.distances
-        return _found("stereo", ticket.result, shape) if ticket and ticket.done() and not ticket.cancelled() else None
+        if ticket is None or not ticket.done() or ticket.cancelled():
+            return None
+        return _found("stereo", ticket.result, shape, min(frame.matched_at, time.monotonic()) - frame.taken_at)
+
+    def delay(self, source: str) -> float | None:
+        """s by which the newest message of disparity, depth or stereo came after its image; None = not known."""
+        return self._delays.get("right" if source == "stereo" else source)
 
     def _subscribe(self, name: str, topic: Topic) -> None:
         def take(message: Any) -> None:
@@ -152,26 +176,35 @@ class RangeInput:
         if name == "right_info":
             self._right_info = message
         else:
-            self._matchers[name].offer(nanoseconds(message.header.stamp), message, self._tolerance())
+            stamp, tolerance, now = nanoseconds(message.header.stamp), self._tolerance(), time.monotonic()
+            self._matchers[name].offer(stamp, Arrived(message, now), tolerance)
+            taken = next((at for image, at in reversed(self._images) if abs(image - stamp) <= tolerance), None)
+            if taken is not None:
+                self._delays[name] = now - taken
         if name in ("right", "right_info"):
             self._pair_up()
         self._arrived()
 
     def _pair_up(self) -> None:
-        """Hands the waiting left picture over once its right half is there; a pair that was not begun yet gives way."""
+        """Hands the newest left picture over whose right half is there; older pairs that were not begun give way."""
         with self._pairing:
-            if self._left is None or self._right_info is None:
+            nearest, tolerance = self._matchers["right"].nearest, self._tolerance()
+            halves = ((frame, nearest(frame.stamp, tolerance)) for frame in reversed(self._lefts))
+            frame, right = next((each for each in halves if each[1] is not None), (None, None))
+            if frame is None or right is None or self._right_info is None:
                 return
-            frame, left_info = self._left
-            right = self._matchers["right"].nearest(frame.stamp, self._tolerance())
-            if right is None:
-                return
-            self._left = None
+            pair = Pair(frame.image, right.message, self._lefts[frame], self._right_info, frame.rectified)
+            for older in [*takewhile(lambda each: each is not frame, self._lefts), frame]:
+                del self._lefts[older]
             self._newest.cancel()
-            pair = Pair(frame.image, right, left_info, self._right_info)
             ticket = self._matching.submit(ranges_of_pair, pair, self._settings.current)
             frame.distances = self._newest = ticket
-        ticket.add_done_callback(lambda ticket: self._arrived())
+
+        def matched(ticket: Future[RangeImage]) -> None:
+            frame.matched_at = time.monotonic()
+            self._arrived()
+
+        ticket.add_done_callback(matched)
 
     def _tolerance(self) -> int:
         return round(self._settings.current.sync_tolerance * NANOSECONDS)
@@ -184,15 +217,20 @@ def _from_disparity(message: DisparityImage, settings: Settings) -> RangeImage:
     )
 
 
-def _found(source: str, measured: Callable[[], RangeImage], shape: tuple[int, ...]) -> Found:
+def _from_depth(message: Image, settings: Settings) -> RangeImage:
+    return range_from_depth(depth_from_image(message, settings.max_image_pixels), settings.depth_error)
+
+
+def _found(source: str, measured: Callable[[], RangeImage], shape: tuple[int, ...], delay: float) -> Found:
     """What was measured, unless it cannot be used or is not of the image's shape (H, W, 3)."""
+    delay = max(delay, 0.0)
     try:
         ranges = measured()
     except (FrameError, SetupError) as error:
-        return Found(source, None, str(error))
+        return Found(source, None, delay, str(error))
     except Exception as error:  # whatever OpenCV meets in a picture: the frame goes without ranges, the node lives
-        return Found(source, None, f"{type(error).__name__}: {error}")
+        return Found(source, None, delay, f"{type(error).__name__}: {error}")
     if ranges.shape != shape[:2]:
         (height, width), (wanted_height, wanted_width) = ranges.shape, shape[:2]
-        return Found(source, None, f"{source} is {width}x{height}, the image {wanted_width}x{wanted_height}")
-    return Found(source, ranges)
+        return Found(source, None, delay, f"{source} is {width}x{height}, the image {wanted_width}x{wanted_height}")
+    return Found(source, ranges, delay)

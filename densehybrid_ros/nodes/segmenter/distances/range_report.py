@@ -20,6 +20,8 @@ class RangeReport:
     without_range: int = 0
     nearest: float | None = None
     """m"""
+    delay: float | None = None
+    """s by which its distances came after the image; None where none came."""
 
     @property
     def status(self) -> str:
@@ -29,7 +31,7 @@ class RangeReport:
 NO_RANGES = RangeReport()
 
 
-def report_of(source: str, trouble: str, obstacles: Sequence[Obstacle]) -> RangeReport:
+def report_of(source: str, trouble: str, obstacles: Sequence[Obstacle], delay: float | None) -> RangeReport:
     """The report of one frame; where nothing tells distances, that is no trouble."""
     ranges = [obstacle.range for obstacle in obstacles if obstacle.range is not None]
     return RangeReport(
@@ -38,11 +40,12 @@ def report_of(source: str, trouble: str, obstacles: Sequence[Obstacle]) -> Range
         obstacles=len(obstacles),
         without_range=len(obstacles) - len(ranges),
         nearest=min(ranges, default=None),
+        delay=delay,
     )
 
 
 def worst_of(reports: Sequence[RangeReport]) -> RangeReport:
-    """All cameras as one: obstacles are summed, the first trouble and the nearest obstacle are told."""
+    """All cameras as one: obstacles are summed, the first trouble, the nearest obstacle and the longest delay count."""
     troubled = [report for report in reports if report.trouble]
     sourced = [report for report in reports if report.source]
     shown = (troubled or sourced or [NO_RANGES])[0]
@@ -52,4 +55,5 @@ def worst_of(reports: Sequence[RangeReport]) -> RangeReport:
         obstacles=sum(report.obstacles for report in reports),
         without_range=sum(report.without_range for report in reports),
         nearest=min((report.nearest for report in reports if report.nearest is not None), default=None),
+        delay=max((report.delay for report in reports if report.delay is not None), default=None),
     )

@@ -33,8 +33,9 @@ class StampMatcher(Generic[Item]):
     def done(self, stamp: int) -> None:
         """The image is done; what only it could have used goes."""
         with self._lock:
-            if stamp in self._expected:
-                self._expected.remove(stamp)
+            if stamp not in self._expected:  # from before a restart: its stamp says nothing about what is there now
+                return
+            self._expected.remove(stamp)
             oldest = min(self._expected, default=stamp)
             if oldest >= stamp:
                 self._items = {at: item for at, item in self._items.items() if at > stamp}

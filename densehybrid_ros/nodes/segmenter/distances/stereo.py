@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from densehybrid_ros.convert.calibration import HARMLESS_IN_PAIRS, why_no_places
 from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import FrameError, rgb_from_image
 from densehybrid_ros.convert.ranges import projection_of
@@ -24,6 +25,8 @@ class Pair:
     right: Image | CompressedImage
     left_info: CameraInfo | None
     right_info: CameraInfo
+    rectified: bool = False
+    """Known to be, whatever D and R are."""
 
 
 def ranges_of_pair(pair: Pair, settings: Settings) -> RangeImage:
@@ -39,6 +42,9 @@ def ranges_of_pair(pair: Pair, settings: Settings) -> RangeImage:
     left, right = (projection_of(info, width, height) for info in (pair.left_info, pair.right_info))
     if left is None or right is None:
         raise FrameError(f"camera_info of the {'left' if left is None else 'right'} camera holds no projection")
+    for side, info in (("left", pair.left_info), ("right", pair.right_info)):
+        if why_not := why_no_places(info, width, height, pair.rectified, HARMLESS_IN_PAIRS):
+            raise FrameError(f"{side} {why_not}")
     baseline = (left.shift - right.shift) / left.fx
     if not baseline > 0:
         raise FrameError(f"the right camera lies {baseline:g} m to the right by its P[3]; give P[3] = -fx * baseline")

@@ -96,6 +96,7 @@ def _status(
     values["last_frame_age_s"] = _figure(snapshot.last_frame_age if snapshot.last_frame_age < float("inf") else None)
     values |= {"range_status": ranging.status, "obstacles": str(ranging.obstacles)}
     values |= {"obstacles_without_range": str(ranging.without_range), "nearest_obstacle_m": _figure(ranging.nearest)}
+    values["range_delay_s"] = _figure(ranging.delay)
     values["last_error"] = snapshot.last_error
     return DiagnosticStatus(
         level=verdict.level,

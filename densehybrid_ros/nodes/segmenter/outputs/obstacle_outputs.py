@@ -47,15 +47,18 @@ class ObstacleOutputs:
         """The outputs that somebody subscribes to."""
         return frozenset(topic for topic, each in self._publishers.items() if each.get_subscription_count() > 0)
 
-    def publish(self, frame: Frame, found: Survey, source: str, why_not: str) -> str:
+    def publish(self, frame: Frame, found: Survey, source: str, why_not: str, delay: float | None) -> str:
         """Publishes what is wanted under the image's stamp, and its frame or `target_frame`.
+
+        Args:
+            delay: s by which the distances came after the image; None where none came.
 
         Returns:
             why nothing with poses could be published; "" where all was. Nothing is ever published in a wrong frame.
         """
         wanted, header, obstacles = frame.wanted, frame.header, found.obstacles
         if OBSTACLES_JSON in wanted:
-            text = obstacles_json(obstacles, header, source, why_not)
+            text = obstacles_json(obstacles, header, source, why_not, delay)
             self._publishers[OBSTACLES_JSON].publish(String(data=text))
         change, moved = UNCHANGED, header
         if self._transforms is not None:

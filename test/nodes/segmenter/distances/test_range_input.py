@@ -71,7 +71,7 @@ class Rig:
         message = Image()
         message.header.stamp.sec = second
         frame = Frame("", message, 0.0)
-        frame.image = np.full((4, 6, 3), second, np.uint8)
+        frame.image, frame.rectified = np.full((4, 6, 3), second, np.uint8), False
         self.ranges.expect(frame)
         self.ranges.begin(frame, left_info)
         return frame
@@ -140,6 +140,19 @@ def test_the_newest_pair_wins_and_the_one_at_work_is_finished(rig: Rig) -> None:
         assert ticket is not None
         assert ticket.result(20) is DISTANCES
     assert rig.matching.begun == [1, 3]
+
+
+def test_right_halves_that_come_frames_later_find_theirs(rig: Rig) -> None:
+    rig.matching.go_on.set()
+    frames = [rig.begin(second) for second in (1, 2, 3, 4)]
+    for second in (1, 2, 4, 3):
+        rig.right(second)
+        ticket = frames[second - 1].distances
+        if second != 3:
+            assert ticket is not None
+            assert ticket.result(20) is DISTANCES
+    assert frames[2].distances is None  # the newer one was there first
+    assert rig.matching.begun == [1, 2, 4]
 
 
 def test_a_frame_that_is_done_leaves_no_work_behind(rig: Rig) -> None:

@@ -17,21 +17,21 @@ NEAR, FAR = (replace(RANGELESS, source="disparity", range=range_) for range_ in 
 
 
 def test_the_nearest_and_those_without_range_are_told() -> None:
-    report = report_of("disparity", "", [FAR, RANGELESS, NEAR])
-    assert report == RangeReport("disparity", "", obstacles=3, without_range=1, nearest=8.0)
+    report = report_of("disparity", "", [FAR, RANGELESS, NEAR], 0.25)
+    assert report == RangeReport("disparity", "", obstacles=3, without_range=1, nearest=8.0, delay=0.25)
     assert report.status == "disparity"
 
 
 def test_a_camera_that_nothing_measures_is_no_trouble() -> None:
-    report = report_of("", "nothing tells distances", [RANGELESS])
+    report = report_of("", "nothing tells distances", [RANGELESS], None)
     assert (report.status, report.without_range, report.nearest) == ("off", 1, None)
 
 
 def test_trouble_of_one_camera_shows_before_all_else() -> None:
-    good = report_of("depth", "", [FAR])
-    bad = report_of("disparity", "no disparity came in 0.5 s", [RANGELESS])
+    good = report_of("depth", "", [FAR], 0.25)
+    bad = report_of("disparity", "no disparity came in 0.5 s", [RANGELESS], None)
     worst = worst_of([NO_RANGES, good, bad])
     assert worst.status == "no disparity came in 0.5 s"
-    assert (worst.obstacles, worst.without_range, worst.nearest) == (2, 1, 30.0)
+    assert (worst.obstacles, worst.without_range, worst.nearest, worst.delay) == (2, 1, 30.0, 0.25)
     assert worst_of([NO_RANGES, good]).status == "depth"
     assert worst_of([]) == NO_RANGES

@@ -1,7 +1,10 @@
-"""What the overlay outlines: what is reported as an obstacle, and nothing else."""
+"""Frames that wait for their distances, on a clock of our own: late, lost, missing and too many."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,46 +12,199 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from densehybrid_ros.core.segmenter import Scene
-from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from densehybrid_ros.camera import Pinhole
+from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.player.messages import camera_info_message, disparity_message
+from densehybrid_ros.nodes.segmenter.camera import RECTIFIED
+from densehybrid_ros.nodes.segmenter.distances import range_input, range_work
+from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
+from densehybrid_ros.nodes.segmenter.distances.range_work import MOST_WAITING, RangeWork
+from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.topics import OBSTACLES_JSON
 
-ROAD, SKY, UNKNOWN = 0, 1, 2
-
-
-class Outputs:
-    """Keeps what would be drawn: the areas of the outlined regions of each frame, px."""
-
-    def __init__(self) -> None:
-        self.obstacles = SimpleNamespace(publish=lambda *arguments: "")
-        self.outlined: list[list[int]] = []
-
-    def publish_overlay(self, frame: Any, obstacles: Any, with_ranges: bool) -> None:
-        assert not with_ranges, "nobody publishes distances"
-        self.outlined.append([each.region.area for each in obstacles])
+UNKNOWN = 11
+CAMERA = Pinhole(fx=50.0, fy=50.0, cx=31.5, cy=23.5, baseline=0.5, width=64, height=48)
+PERIOD, STEP, INFERENCE = 1 / 6, 0.01, 0.05
+"""s"""
+DISPARITY = np.full((48, 64), 2.5, np.float32)
+"""px; everything is 10 m away."""
 
 
-def outlined(frames: int = 1, **changes: Any) -> list[list[int]]:
-    """Of frames with 400 px on the road, 300 px in the sky and 16 px on the road."""
-    open_set = np.full((60, 90), SKY, np.uint8)
-    open_set[30:] = ROAD
-    open_set[35:55, 10:30] = open_set[5:20, 40:60] = open_set[40:44, 60:64] = UNKNOWN
-    scene = Scene(open_set, np.ones(open_set.shape, np.float32), open_set, 0.0)
-    outputs = Outputs()
-    work = RangeWork(SimpleNamespace(source=lambda: ""), outputs, UNKNOWN, [ROAD])  # type: ignore[arg-type]
-    for index in range(frames):
-        frame = SimpleNamespace(
-            found=None, settings=Settings(**changes), scene=scene, camera_info=None, stamp=index * 10**8, wanted=()
+@dataclass
+class Rig:
+    """One camera at 6 Hz, whose disparities come `delays` later; a lost one has None."""
+
+    work: RangeWork
+    ranges: RangeInput
+    callbacks: dict[str, Callable[[Any], None]]
+    now: list[float]
+    calibration: CameraInfo
+    settings: Settings
+    out: list[tuple[int, str, float | None, list[float | None]]] = field(default_factory=list)
+    """Of each frame that went out: number, why_not, delay, ranges."""
+    most: int = 0
+    """Frames that waited at the same time."""
+
+    def run(self, delays: list[float | None], period: float = PERIOD) -> None:
+        events: list[tuple[float, Callable[[], None]]] = []
+        for number, delay in enumerate(delays, 1):
+            begin, frame = number * period, self.frame(number, number * period)
+            events += [(begin, lambda frame=frame: self.ranges.expect(frame))]
+            events += [(begin + INFERENCE, lambda frame=frame: self.masks_are_out(frame))]
+            if delay is not None:
+                events += [(begin + delay, lambda number=number: self.callbacks["disparity"](disparity(number)))]
+        for at, event in sorted(events, key=lambda each: each[0]):
+            self.pass_time(at)
+            event()
+            self.look()
+        self.pass_time(self.now[0] + 11)
+
+    def frame(self, number: int, taken_at: float) -> Frame:
+        frame = Frame("", Image(header=header(number)), taken_at)
+        open_set = np.zeros((48, 64), np.uint8)
+        open_set[10:30, 20:40] = UNKNOWN
+        scene: Any = SimpleNamespace(open_set=open_set, score=np.ones((48, 64), np.float32))
+        frame.scene = scene
+        frame.rectified = self.settings.rectified
+        frame.image, frame.settings = np.zeros((48, 64, 3), np.uint8), self.settings
+        frame.wanted, frame.camera_info = frozenset({OBSTACLES_JSON}), self.calibration
+        return frame
+
+    def masks_are_out(self, frame: Frame) -> None:
+        frame.published_at = self.now[0]
+        self.work.add(frame)
+
+    def pass_time(self, until: float) -> None:
+        while self.now[0] < until:
+            self.now[0] = min(self.now[0] + STEP, until)
+            self.look()
+
+    def look(self) -> None:
+        """As the publishing thread does it."""
+        while (frame := self.work.ready(closing=False)) is not None:
+            self.work.publish(frame)
+            self.ranges.done(frame)
+        self.most = max(self.most, len(self.work._waiting))
+
+
+def header(number: int) -> Header:
+    made = Header()
+    made.stamp.sec, made.stamp.nanosec = divmod(round(number * 1e9 / 6), 1_000_000_000)
+    return made
+
+
+def disparity(number: int) -> Any:
+    return disparity_message(DISPARITY, CAMERA, header(number))
+
+
+@pytest.fixture
+def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
+    def make(**changes: Any) -> Rig:
+        now, settings, callbacks = [0.0], replace(Settings(), **changes), {}
+        for module in (range_input, range_work):
+            monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+        def subscribe(kind: type, topic: str, callback: Callable[[Any], None], *_: Any, **__: Any) -> Any:
+            callbacks[topic] = callback
+            return SimpleNamespace(get_publisher_count=lambda: int(topic == "disparity"))
+
+        def keep(frame: Frame, seen: Any, source: str, why_not: str, delay: float | None) -> str:
+            number = round(frame.stamp * 6 / 1e9)
+            rig.out.append((number, why_not, delay, [each.range for each in seen.obstacles]))
+            return ""
+
+        calibration = camera_info_message(CAMERA, Header(), 0.0)
+        node, live = SimpleNamespace(create_subscription=subscribe), SimpleNamespace(current=settings)
+        complaints = Complaints(lambda text: pytest.fail(text))
+        wanted: Any = lambda: {OBSTACLES_JSON}  # noqa: E731
+        ranges = RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)  # type: ignore[arg-type]
+        ranges.subscribe(lambda: None)
+        outputs: Any = SimpleNamespace(
+            obstacles=SimpleNamespace(publish=keep), publish_overlay=lambda frame, obstacles, with_ranges: None
         )
-        work.publish(frame)  # type: ignore[arg-type]
-    return outputs.outlined
+        rig = Rig(RangeWork(ranges, outputs, UNKNOWN, [3]), ranges, callbacks, now, calibration, settings)
+        return rig
+
+    return make
 
 
-def test_small_and_gated_regions_are_not_outlined() -> None:
-    assert outlined() == [[400, 300]]
-    assert outlined(min_obstacle_area=10) == [[400, 300, 16]]
-    assert outlined(road_gate=True) == [[400]]
+@pytest.mark.parametrize("delay", [-0.02, 0.0, 0.08, 0.25, 0.4])
+def test_disparity_later_than_a_frame_gives_ranges_in_order(make_rig: Callable[..., Rig], delay: float) -> None:
+    rig = make_rig()
+    rig.run([delay] * 30)
+    assert [number for number, *_ in rig.out] == list(range(1, 31))
+    assert {why_not for _, why_not, *_ in rig.out} == {""}
+    assert all(ranges == [pytest.approx(10.0)] for *_, ranges in rig.out)
+    assert all(told == pytest.approx(max(delay, 0.0), abs=STEP) for _, _, told, _ in rig.out)
+    assert rig.most <= 4
+    assert rig.work.report.delay == pytest.approx(max(delay, 0.0), abs=STEP)
 
 
-def test_a_region_is_outlined_from_the_frame_on_that_min_hits_asks_for() -> None:
-    assert outlined(frames=4, min_hits=3) == [[], [], [400, 300], [400, 300]]
+def test_what_comes_later_than_range_wait_is_given_up_and_named(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(range_wait=0.3)
+    rig.run([0.7] * 12)
+    assert [number for number, *_ in rig.out] == list(range(1, 13))
+    assert all((delay, ranges) == (None, [None]) for _, _, delay, ranges in rig.out)
+    assert "the last disparity came 0.70 s after its image" in rig.out[-1][1]
+    assert "range_wait 0.3 s" in rig.work.report.status
+    assert rig.most <= 3
+
+
+def test_without_range_wait_obstacles_go_out_with_the_masks(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(range_wait=0.0)
+    rig.run([0.04, 0.06, 0.04])
+    assert [ranges for *_, ranges in rig.out] == [[pytest.approx(10.0)], [None], [pytest.approx(10.0)]]
+
+
+def test_a_lost_disparity_holds_up_nothing_newer(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.run([0.1, None, 0.1, 0.1])
+    assert [(number, bool(delay)) for number, _, delay, _ in rig.out] == [(1, True), (2, False), (3, True), (4, True)]
+    assert rig.out[1][1] == "no disparity has the stamp of the image"
+    assert all(delay == pytest.approx(0.1, abs=STEP) for number, _, delay, _ in rig.out if number != 2)
+
+
+def test_frames_that_wait_are_bounded_and_all_go_out(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(range_wait=10.0)
+    rig.run([None] * 100, period=0.02)
+    assert rig.most == MOST_WAITING
+    assert [number for number, *_ in rig.out] == list(range(1, 101))
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_a_distorted_camera_gives_metres_only_where_images_are_rectified(
+    make_rig: Callable[..., Rig], rectified: bool
+) -> None:
+    rig = make_rig(rectified=rectified)
+    rig.calibration.d = [-0.37, 0.2, 0.0, 0.0, 0.0]
+    rig.run([0.0] * 3)
+    expected = pytest.approx(10.0) if rectified else None
+    assert [ranges for *_, ranges in rig.out] == [[expected]] * 3
+    assert ("distorted" in rig.work.report.trouble) is not rectified
+
+
+def test_another_aspect_ratio_gives_no_metres(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(rectified=True)
+    rig.calibration.height = 36
+    rig.run([0.0] * 3)
+    assert [ranges for *_, ranges in rig.out] == [[None]] * 3
+    assert "aspect ratio" in rig.work.report.status
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("/camera/image_rect", True),
+        ("/camera/image_rect_color/compressed", True),
+        ("/zed/rgb/color/rect/image", True),
+        ("/left/image_rectified", True),
+        ("/camera/image_raw", False),
+        ("/unrectified/direct/image", False),
+    ],
+)
+def test_names_of_topics_of_rectified_images(name: str, known: bool) -> None:
+    assert (RECTIFIED.search(name) is not None) is known
