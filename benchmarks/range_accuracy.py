@@ -155,7 +155,7 @@ def _measurements(frame: Frame, settings: Settings) -> Iterator[tuple[str, Range
     assert frame.right is not None
     infos = [camera_info_message(camera, Header(), shift) for shift in (0.0, right_shift(camera))]
     right = image_message(frame.right, "rgb8", Header())
-    yield "sgbm", ranges_of_pair(Pair("", 0, frame.left, right, infos[0], infos[1]), settings)
+    yield "sgbm", ranges_of_pair(Pair(frame.left, right, infos[0], infos[1]), settings)
 
 
 def _scan(

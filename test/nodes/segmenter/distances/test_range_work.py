@@ -46,6 +46,8 @@ class Rig:
     settings: Settings
     out: list[tuple[int, str, float | None, list[float | None]]] = field(default_factory=list)
     """Of each frame that went out: number, why_not, delay, ranges."""
+    latency: dict[int, float] = field(default_factory=dict)
+    """s from the image to its obstacles, by number."""
     most: int = 0
     """Frames that waited at the same time."""
 
@@ -114,6 +116,7 @@ def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
 
         def keep(frame: Frame, seen: Any, source: str, why_not: str, delay: float | None) -> str:
             number = round(frame.stamp * 6 / 1e9)
+            rig.latency[number] = now[0] - frame.taken_at
             rig.out.append((number, why_not, delay, [each.range for each in seen.obstacles]))
             return ""
 
@@ -165,7 +168,8 @@ def test_a_lost_disparity_holds_up_nothing_newer(make_rig: Callable[..., Rig]) -
     rig.run([0.1, None, 0.1, 0.1])
     assert [(number, bool(delay)) for number, _, delay, _ in rig.out] == [(1, True), (2, False), (3, True), (4, True)]
     assert rig.out[1][1] == "no disparity has the stamp of the image"
-    assert all(delay == pytest.approx(0.1, abs=STEP) for number, _, delay, _ in rig.out if number != 2)
+    assert [rig.latency[number] for number in (1, 3, 4)] == pytest.approx([0.1] * 3, abs=STEP)
+    assert rig.latency[2] == pytest.approx(PERIOD + 0.1, abs=STEP)  # until those of the next one came
 
 
 def test_frames_that_wait_are_bounded_and_all_go_out(make_rig: Callable[..., Rig]) -> None:
