@@ -145,7 +145,7 @@ def failure(event: ProcessExited, context: LaunchContext) -> None:
 
 
 def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
-    """RViz with RVIZ_ARGUMENTS, in the namespace of the node, whose topics the layout names without it.
+    """RViz with RVIZ_ARGUMENTS, in the namespace of the node: the layout names topics without it.
 
     Args:
         cameras: their names; () = one without.
@@ -153,9 +153,10 @@ def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
     if not IfCondition(LaunchConfiguration("use_rviz")).evaluate(context):
         return []
     layout = Path(shared_file("config", "camera.rviz").perform(context))
-    if cameras:
-        text, layout = layout.read_text(), Path(launch_config.get_log_file_path("cameras.rviz"))
-        layout.write_text(layout_for(cameras, text))
+    name = context.launch_configurations["name"]
+    if cameras or name != SEGMENTER:
+        text, layout = layout.read_text(), Path(launch_config.get_log_file_path(f"{name}.rviz"))
+        layout.write_text(layout_for(text, name, cameras))
     node = Node(
         package="rviz2",
         executable="rviz2",

@@ -89,7 +89,7 @@ OPEN_SET_COLOUR = _answer(
 OVERLAY = _with_obstacles(
     "overlay/image_raw",
     "sensor_msgs/msg/Image",
-    "rgb8: palette over the picture, unknown outlined, ranges written beside it",
+    "rgb8: palette over the picture, legend; obstacles outlined, with number, range, closing speed, score",
 )
 OVERLAY_JPEG = replace(OVERLAY.compressed, description="the same as JPEG")
 SEMANTIC_INFO = _answer("semantic/camera_info", "sensor_msgs/msg/CameraInfo", "scaled to the image, under its header")

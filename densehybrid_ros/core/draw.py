@@ -1,8 +1,10 @@
-"""Overlays: the semantic palette over the picture, unknown pixels tinted and outlined."""
+"""Overlays: the palette over the picture, obstacles outlined and described, a legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -13,6 +15,15 @@ from densehybrid_ros.core.segmenter import Scene
 UNKNOWN_COLOUR = (255, 40, 40)
 OUTLINE_COLOUR = (255, 255, 255)
 IGNORE_COLOUR = (0, 0, 0)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+LEGEND_SHARE = 1 / 6
+"""Of a picture's height; a legend that needs more is left out."""
+PLATE_DIMMING = 0.35
+"""What is left of the picture's brightness behind texts."""
+Window: TypeAlias = tuple[slice, slice]
+"""Rows and columns of a picture."""
+Entry: TypeAlias = tuple[str, tuple[int, ...] | None]
+"""Of a legend: text, and the colour that it explains."""
 
 
 def colour_map(labels: NDArray[np.uint8], palette: list[list[int]]) -> NDArray[np.uint8]:
@@ -34,27 +45,62 @@ def overlay(image: NDArray[np.uint8], scene: Scene, palette: list[list[int]], al
         (H, W, 3) uint8 RGB, a new array.
     """
     colours = colour_map(scene.open_set, palette)
-    blended = cv2.addWeighted(image, 1 - alpha, colours, alpha, 0)
-    unknown = (scene.open_set == len(palette)).astype(np.uint8)
-    contours, _ = cv2.findContours(unknown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    thickness = max(1, image.shape[1] // 640)
-    cv2.drawContours(blended, contours, -1, OUTLINE_COLOUR, thickness, cv2.LINE_AA)
-    return blended
+    return cv2.addWeighted(image, 1 - alpha, colours, alpha, 0)
 
 
-def write_above(picture: NDArray[np.uint8], texts: Sequence[tuple[str, tuple[slice, slice]]]) -> None:
+def outline(picture: NDArray[np.uint8], regions: Sequence[tuple[NDArray[np.bool_], Window]]) -> None:
+    """Draws the rim of each (h, w) mask, which fills its window, into (H, W, 3) RGB, in place."""
+    thickness = max(1, picture.shape[1] // 640)
+    for mask, (rows, columns) in regions:
+        corner = (columns.start, rows.start)
+        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        cv2.drawContours(picture, contours, -1, OUTLINE_COLOUR, thickness, cv2.LINE_AA, offset=corner)
+
+
+def write_above(picture: NDArray[np.uint8], texts: Sequence[tuple[str, Window]]) -> None:
     """Writes each text above its window (rows, columns) of (H, W, 3) RGB, in place; earlier ones over later ones."""
     height, width = picture.shape[:2]
-    scale = max(width / 1600, 0.4)
-    thickness = max(1, round(scale * 1.6))
+    scale, thickness = _lettering(width)
     for text, (rows, columns) in reversed(texts):
-        (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+        (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, thickness)
         left = min(max((columns.start + columns.stop - text_width) // 2, 0), max(width - text_width, 0))
         bottom = rows.start - below - 2
         if bottom < text_height:  # no room above
             bottom = min(rows.stop + text_height + 2, height - below)
-        # a dark rim keeps the text legible on anything
-        for colour, extra in (((0, 0, 0), 2 * thickness), (OUTLINE_COLOUR, 0)):
-            cv2.putText(
-                picture, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness + extra, cv2.LINE_AA
-            )
+        # a dimmed plate keeps the text legible on anything, and apart from texts below it
+        plate = picture[max(bottom - text_height - 2, 0) : bottom + below + 1, left : left + text_width]
+        plate[:] = plate * PLATE_DIMMING
+        cv2.putText(picture, text, (left, bottom), FONT, scale, OUTLINE_COLOUR, thickness, cv2.LINE_AA)
+
+
+def add_legend(picture: NDArray[np.uint8], entries: tuple[Entry, ...]) -> None:
+    """Explains colours along the upper edge of (H, W, 3) RGB, in place, where there is room for it."""
+    strip = _legend(picture.shape[1], entries)
+    if len(strip) <= len(picture) * LEGEND_SHARE:
+        picture[: len(strip)] = cv2.addWeighted(picture[: len(strip)], PLATE_DIMMING, strip, 1, 0)
+
+
+@lru_cache(maxsize=8)
+def _legend(width: int, entries: tuple[Entry, ...]) -> NDArray[np.uint8]:
+    """(h, W, 3) RGB on black: entries in lines from left to right."""
+    scale, thickness = _lettering(width)
+    (_, side), below = cv2.getTextSize("X", FONT, scale, thickness)
+    line, gap = 2 * side + below, side
+    strip = np.zeros((line * (len(entries) + 1), width, 3), np.uint8)
+    left, base = gap, line - side // 2
+    for text, colour in entries:
+        swatch = 0 if colour is None else 2 * side
+        (wide, _), _ = cv2.getTextSize(text, FONT, scale, thickness)
+        if left > gap and left + swatch + wide > width:
+            left, base = gap, base + line
+        if colour is not None:
+            strip[base - side : base, left : left + side + side // 2] = colour
+        cv2.putText(strip, text, (left + swatch, base), FONT, scale, OUTLINE_COLOUR, thickness, cv2.LINE_AA)
+        left += swatch + wide + 2 * gap
+    return strip[: base + below + side // 2]
+
+
+def _lettering(width: int) -> tuple[float, int]:
+    """Scale and thickness of letters in a picture of that width, px."""
+    scale = max(width / 2000, 0.4)
+    return scale, max(1, round(scale * 1.6))

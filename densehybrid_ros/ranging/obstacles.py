@@ -45,3 +45,10 @@ class Obstacle:
 def range_text(obstacle: Obstacle) -> str:
     """ "23.4 m", or "no range"."""
     return "no range" if obstacle.range is None else f"{obstacle.range:.1f} m"
+
+
+def obstacle_text(obstacle: Obstacle, with_range: bool = True) -> str:
+    """ "#7  23.4 m  +4.0 m/s  score 3.1": number, range, closing speed where it is known, score."""
+    speed = None if obstacle.closing_speed is None else f"{obstacle.closing_speed:+.1f} m/s"
+    parts = [f"#{obstacle.number}", range_text(obstacle) if with_range else None, speed, f"score {obstacle.score:.1f}"]
+    return "  ".join(filter(None, parts))

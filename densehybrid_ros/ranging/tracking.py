@@ -33,10 +33,13 @@ Box = tuple[int, int, int, int]
 class Track:
     """What is known of one obstacle; x and z of the optical frame."""
 
-    number: int
     box: Box
     seen: float
     """Time when it was last seen, s."""
+    hits: int = 0
+    """Frames in which it was seen."""
+    number: int = 0
+    """0 until it is reported."""
     state: NDArray[np.float64] | None = None
     """(4,) x, z, m, and their rates, m/s; None while it never had a range."""
     covariance: NDArray[np.float64] | None = None
@@ -51,12 +54,15 @@ class Tracker:
         self._time: float | None = None
         self._next = 1
 
-    def update(self, obstacles: Sequence[Obstacle], time: float, timeout: float) -> tuple[Obstacle, ...]:
+    def update(
+        self, obstacles: Sequence[Obstacle], time: float, timeout: float, min_hits: int = 1
+    ) -> tuple[Obstacle, ...]:
         """The obstacles of one frame with their numbers, and closing speeds where they are known.
 
         Args:
             time: of the frame, s, by its stamp.
             timeout: s after which an obstacle that is not seen any more loses its number.
+            min_hits: frames in which an obstacle must have been seen; until then it is left out, and has no number.
         """
         step = 0.0 if self._time is None else time - self._time
         if not 0 <= step <= max(LONGEST_STEP, timeout):
@@ -69,10 +75,13 @@ class Tracker:
         for index, obstacle in enumerate(obstacles):
             track = found.get(index)
             if track is None:
-                track = Track(self._next, _box(obstacle), time)
-                self._next += 1
+                track = Track(_box(obstacle), time)
                 self._tracks.append(track)
             _correct(track, obstacle, time)
+            if track.hits < min_hits and not track.number:
+                continue
+            if not track.number:
+                track.number, self._next = self._next, self._next + 1
             speed = None if track.state is None or track.times_ranged < FRAMES_FOR_SPEED else -float(track.state[3])
             answer.append(replace(obstacle, number=track.number, closing_speed=speed))
         self._tracks = [track for track in self._tracks if time - track.seen <= timeout]
@@ -108,7 +117,7 @@ def _predict(track: Track, step: float) -> None:
 
 def _correct(track: Track, obstacle: Obstacle, time: float) -> None:
     """Takes what was measured into the track, in place."""
-    track.box, track.seen = _box(obstacle), time
+    track.box, track.seen, track.hits = _box(obstacle), time, track.hits + 1
     if obstacle.centre is None or obstacle.range is None:
         return
     place, noise = _measurement(obstacle)

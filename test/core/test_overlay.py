@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.draw import UNKNOWN_COLOUR, overlay
+from densehybrid_ros.core.draw import LEGEND_SHARE, UNKNOWN_COLOUR, add_legend, outline, overlay
 from densehybrid_ros.core.segmenter import Scene
 
 PALETTE = [[10, 20, 30], [40, 50, 60]]
@@ -20,7 +20,7 @@ def bright(picture: np.ndarray) -> np.ndarray:
     return picture.min(axis=2) > 220
 
 
-def test_colours_are_mixed_and_unknown_pixels_have_a_rim() -> None:
+def test_colours_are_mixed_and_what_is_no_obstacle_has_no_rim() -> None:
     open_set = np.zeros((40, 60), np.uint8)
     open_set[:, 30:] = 1
     open_set[10:20, 10:20] = 2
@@ -29,16 +29,48 @@ def test_colours_are_mixed_and_unknown_pixels_have_a_rim() -> None:
     for place, colour in (((35, 5), PALETTE[0]), ((35, 55), PALETTE[1]), ((15, 15), UNKNOWN_COLOUR)):
         expected = 0.75 * np.array([100, 200, 0]) + 0.25 * np.array(colour)
         assert mixed[place].tolist() == pytest.approx(expected, abs=1)
-    rim = bright(mixed)
-    assert rim[[10, 19], 11:19].all()
-    assert rim[11:19, [10, 19]].all()
-    assert rim.sum() <= 36, "wider than one pixel about 10 x 10"
+    assert not bright(mixed).any()
     assert (picture == (100, 200, 0)).all(), "the picture itself was drawn upon"
+
+
+def test_an_obstacle_has_a_rim_about_its_own_pixels() -> None:
+    picture = np.zeros((40, 60, 3), np.uint8)
+    mask = np.ones((10, 12), np.bool_)
+    mask[:5, 10:] = False
+    outline(picture, [(mask, (slice(10, 20), slice(30, 42)))])
+    rim = bright(picture)
+    assert rim[10, 31:39].all()
+    assert rim[19, 31:41].all()
+    assert rim[11:19, 30].all()
+    assert not rim[10:14, 41].any(), "outside of the mask"
+    assert not rim[12:18, 32:38].any(), "filled"
+    assert rim.sum() <= 44, "wider than one pixel"
 
 
 @pytest.mark.parametrize(("width", "thick"), [(300, 1), (1279, 1), (1280, 3), (1919, 3), (1920, 5)])
 def test_the_rim_grows_with_the_picture(width: int, thick: int) -> None:
-    open_set = np.zeros((40, width), np.uint8)
-    open_set[10:30, 100:200] = 2
-    mixed = overlay(np.zeros((40, width, 3), np.uint8), scene_of(open_set), PALETTE)
-    assert bright(mixed)[:, 150].sum() == 2 * thick, "OpenCV draws smoothed lines wider than asked for"
+    picture = np.zeros((40, width, 3), np.uint8)
+    outline(picture, [(np.ones((20, 100), np.bool_), (slice(10, 30), slice(100, 200)))])
+    assert bright(picture)[:, 150].sum() == 2 * thick, "OpenCV draws smoothed lines wider than asked for"
+
+
+@pytest.mark.parametrize("width", [640, 1280, 1920])
+def test_the_legend_shows_every_colour_within_the_upper_edge(width: int) -> None:
+    colours = [(20 * index, 255 - 20 * index, 128) for index in range(12)]
+    picture = np.full((width * 9 // 16, width, 3), 200, np.uint8)
+    add_legend(picture, (*((f"class {index}", colour) for index, colour in enumerate(colours)), ("a note", None)))
+    rows = np.flatnonzero((picture != 200).any(axis=(1, 2)))
+    assert (rows.min(), rows.max()) == (0, len(rows) - 1)
+    assert len(rows) <= len(picture) * LEGEND_SHARE
+    dimmed = int(200 * 0.35)
+    for red, green, blue in colours:
+        wanted = np.minimum(np.array([red, green, blue]) + dimmed, 255)
+        assert (np.abs(picture.astype(int) - wanted) <= 1).all(axis=2).sum() > 30
+    right = picture[: len(rows), -3:].reshape(-1, 3)
+    assert (right == right[0]).all(), "cut off"
+
+
+def test_a_small_picture_has_no_legend() -> None:
+    picture = np.full((96, 160, 3), 200, np.uint8)
+    add_legend(picture, tuple((f"class {index}", (1, 2, 3)) for index in range(12)))
+    assert (picture == 200).all()

@@ -172,6 +172,7 @@ def test_what_is_launched_after_ours_has_its_own_environment(file: Path, launch_
         ("camera", {"namespace": "car", "fixed_frame": "base_link"}, "densehybrid/overlay/image_raw"),
         ("multi_camera", {"namespace": "car", "fixed_frame": "base_link"}, "densehybrid/left/overlay/image_raw"),
         ("camera", {}, "densehybrid/overlay/image_raw"),
+        ("camera", {"name": "other"}, "other/overlay/image_raw"),
     ],
 )
 def test_rviz_shows_the_node_of_the_launch_file(

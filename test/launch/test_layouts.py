@@ -81,9 +81,18 @@ def test_no_layout_shows_a_map_of_ids_which_viewers_draw_black() -> None:
     assert not [topic.name for topic in (*SHOWN.values(), *SHOWN_BY_FOXGLOVE.values()) if "mono8" in topic.description]
 
 
-def test_the_layout_for_several_cameras_shows_each_of_them() -> None:
+def test_the_layout_for_a_node_of_another_name_shows_its_topics() -> None:
+    text = RVIZ.read_text(encoding="utf-8")
+    layout = yaml.safe_load(layout_for(text, "other", ()))
+    named = [each["Topic"]["Value"] for each in layout["Visualization Manager"]["Displays"] if "Topic" in each]
+    assert named == [SHOWN[topic].under("other") for topic in shown_topics()]
+    assert layout_for(text, SEGMENTER, ()) == text
+
+
+@pytest.mark.parametrize("node", [SEGMENTER, "other"])
+def test_the_layout_for_several_cameras_shows_each_of_them(node: str) -> None:
     before = displays()
-    layout = yaml.safe_load(layout_for(["front", "left"], RVIZ.read_text(encoding="utf-8")))
+    layout = yaml.safe_load(layout_for(RVIZ.read_text(encoding="utf-8"), node, ["front", "left"]))
     after = layout["Visualization Manager"]["Displays"]
     named = {display["Name"]: display for display in after}
     assert len(named) == len(after)
@@ -94,7 +103,7 @@ def test_the_layout_for_several_cameras_shows_each_of_them() -> None:
         for camera in ("front", "left"):
             made = named.pop(f"{display['Name']} {camera}")
             topic = SHOWN[display["Topic"]["Value"]]
-            assert made["Topic"] == display["Topic"] | {"Value": topic.under(SEGMENTER, camera)}
+            assert made["Topic"] == display["Topic"] | {"Value": topic.under(node, camera)}
             assert made["Enabled"] == made["Value"] == (topic not in (SEMANTIC_COLOUR, ANOMALY, OPEN_SET_COLOUR))
     assert set(named) == {display["Name"] for display in before if "Topic" not in display}
     others = dict(layout["Visualization Manager"], Displays=before)

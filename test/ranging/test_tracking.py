@@ -145,3 +145,31 @@ def test_a_track_that_had_no_range_is_ranged_later() -> None:
         (found,) = tracker.update([each], 0.1 * step, 1.0)
         assert found.number == 1
         assert (found.closing_speed is not None) == (step == 5), "four of them had a range"
+
+
+def test_flicker_is_no_obstacle_and_takes_no_number() -> None:
+    tracker = Tracker()
+    steady = obstacle(0.0, 20.0)
+    for step in range(5):
+        flicker = obstacle(box=(300 + 60 * step, 10, 20, 20))
+        found = tracker.update([flicker, steady], 0.1 * step, 1.0, 3)
+        assert [(each.number, each.region) for each in found] == ([(1, steady.region)] if step >= 2 else [])
+    second = obstacle(box=(100, 300, 20, 20))
+    for step in range(5, 8):
+        found = tracker.update([second], 0.1 * step, 1.0, 3)
+    assert [each.number for each in found] == [2]
+
+
+@pytest.mark.parametrize(("missed", "reported"), [(0.5, True), (0.7, False)])
+def test_hits_count_while_the_obstacle_is_not_lost(missed: float, reported: bool) -> None:
+    tracker = Tracker()
+    assert tracker.update([obstacle()], 0.0, 0.6, 2) == ()
+    for now in (0.3, missed):
+        tracker.update([], now, 0.6, 2)
+    assert bool(tracker.update([obstacle()], missed, 0.6, 2)) is reported
+
+
+def test_an_obstacle_that_is_reported_stays_so_when_more_hits_are_asked_for() -> None:
+    tracker = Tracker()
+    tracker.update([obstacle()], 0.0, 1.0, 1)
+    assert [each.number for each in tracker.update([obstacle()], 0.1, 1.0, 10)] == [1]

@@ -78,6 +78,14 @@ class Settings(RangingSettings):
     track_timeout: float = setting(
         1.0, "s after which an obstacle that is not seen any more loses its number", 0.0, 60.0, live=True
     )
+    min_hits: int = setting(
+        1,
+        "frames in which an obstacle must be seen before it is reported, each within track_timeout of the last; "
+        "more than 1 passes over flicker, and needs more than one frame a second",
+        1,
+        100,
+        live=True,
+    )
     target_frame: str = setting("", "frame of the obstacles, by TF; empty = the image's own frame, without TF")
     autostart: bool = setting(True, "configure and activate without being asked")
     must_start: bool = setting(False, "where autostart fails, end with exit status 2 instead of waiting, unconfigured")

@@ -17,7 +17,7 @@ from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import CameraOutputs
 from densehybrid_ros.ranging.survey import Survey, survey
 from densehybrid_ros.ranging.tracking import Tracker
-from densehybrid_ros.topics import DEPTH, DISPARITY, OBSTACLE_TOPICS, RIGHT_IMAGE
+from densehybrid_ros.topics import DEPTH, DISPARITY, RIGHT_IMAGE
 
 NOTHING = f"nobody publishes {DISPARITY.name}, {DEPTH.name} or {RIGHT_IMAGE.name}, and camera_height is 0"
 MOST_WAITING = 32
@@ -55,14 +55,11 @@ class RangeWork:
     def publish(self, frame: Frame) -> None:
         """Publishes obstacles and overlay."""
         source = frame.found.source if frame.found else self._ranges.source()
-        report, shown = NO_RANGES, ()
-        if source or set(frame.wanted) & set(OBSTACLE_TOPICS):
-            seen, why_not = self._survey(frame, source)
-            delay = frame.found.delay if frame.found else None
-            trouble = self._outputs.obstacles.publish(frame, seen, source, why_not, delay)
-            report, shown = report_of(source, why_not or trouble, seen.obstacles, delay), seen.obstacles
-        self.report = report
-        self._outputs.publish_overlay(frame, shown if source else ())
+        seen, why_not = self._survey(frame, source)
+        delay = frame.found.delay if frame.found else None
+        trouble = self._outputs.obstacles.publish(frame, seen, source, why_not, delay)
+        self.report = report_of(source, why_not or trouble, seen.obstacles, delay)
+        self._outputs.publish_overlay(frame, seen.obstacles, with_ranges=bool(source))
 
     def _has_distances(self, frame: Frame) -> bool:
         frame.found = frame.found or self._ranges.find(frame)
@@ -96,7 +93,8 @@ class RangeWork:
             found.ranges if found else None,
             settings,
         )
-        obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, settings.track_timeout)
+        limits = settings.track_timeout, settings.min_hits
+        obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, *limits)
         return replace(seen, obstacles=obstacles), (
             found.why_not if found else self._why_not(frame, source)
         ) or no_pinhole

@@ -9,7 +9,7 @@ from rclpy.lifecycle.publisher import LifecyclePublisher
 
 from densehybrid_ros.convert.compressed import jpeg_message
 from densehybrid_ros.convert.images import scaled_camera_info
-from densehybrid_ros.core.draw import colour_map, overlay, write_above
+from densehybrid_ros.core.draw import UNKNOWN_COLOUR, add_legend, colour_map, outline, overlay, write_above
 from densehybrid_ros.models.checkpoint import WeightsInfo
 from densehybrid_ros.nodes.common.topics import lifecycle_publisher
 from densehybrid_ros.nodes.segmenter.frame import Frame
@@ -17,7 +17,7 @@ from densehybrid_ros.nodes.segmenter.outputs.image_publisher import publish_imag
 from densehybrid_ros.nodes.segmenter.outputs.label_info import LabelInfoPublisher, label_names
 from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import ObstacleOutputs
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
-from densehybrid_ros.ranging.obstacles import Obstacle, range_text
+from densehybrid_ros.ranging.obstacles import Obstacle, obstacle_text
 from densehybrid_ros.topics import (
     ANOMALY,
     LABELS,
@@ -32,6 +32,8 @@ from densehybrid_ros.topics import (
     SEMANTIC_INFO,
     Topic,
 )
+
+LEGEND_TEXT = ("white outline: obstacle    +m/s: comes nearer", None)
 
 
 def parts_of(wanted: Collection[Topic]) -> frozenset[str]:
@@ -53,6 +55,11 @@ class CameraOutputs:
             topic: lifecycle_publisher(node, topic, camera) for topic in MAPS
         }
         classes = weights.classes
+        self._legend = (
+            *zip(classes, map(tuple, weights.palette), strict=True),
+            ("unknown", UNKNOWN_COLOUR),
+            LEGEND_TEXT,
+        )
         self._semantic_labels = LabelInfoPublisher(node, LABELS, camera, label_names(classes, False))
         self._open_set_labels = LabelInfoPublisher(node, OPEN_SET_LABELS, camera, label_names(classes, True))
         self._semantic_labels.publish(0.0)
@@ -93,13 +100,15 @@ class CameraOutputs:
                 colours = colour_map(maps[plain][0], self._weights.palette)
                 publish_image(self._publishers[topic], colours, "rgb8", header)
 
-    def publish_overlay(self, frame: Frame, obstacles: Sequence[Obstacle]) -> None:
-        """Publishes the picture for people, with the ranges of the obstacles that are given, if it is wanted."""
+    def publish_overlay(self, frame: Frame, obstacles: Sequence[Obstacle], with_ranges: bool) -> None:
+        """Publishes the picture for people, with the obstacles outlined and described, if it is wanted."""
         wanted = frame.wanted & {OVERLAY, OVERLAY_JPEG}
         if not wanted:
             return
         drawn = overlay(frame.image, frame.scene, self._weights.palette, frame.settings.overlay_alpha)
-        write_above(drawn, [(range_text(each), each.region.window) for each in obstacles])
+        add_legend(drawn, self._legend)
+        outline(drawn, [(each.region.mask, each.region.window) for each in obstacles])
+        write_above(drawn, [(obstacle_text(each, with_ranges), each.region.window) for each in obstacles])
         if OVERLAY in wanted:
             publish_image(self._publishers[OVERLAY], drawn, "rgb8", frame.header)
         if OVERLAY_JPEG in wanted:

@@ -127,7 +127,7 @@ def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
         ranges = RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)  # type: ignore[arg-type]
         ranges.subscribe(lambda: None)
         outputs: Any = SimpleNamespace(
-            obstacles=SimpleNamespace(publish=keep), publish_overlay=lambda frame, obstacles: None
+            obstacles=SimpleNamespace(publish=keep), publish_overlay=lambda frame, obstacles, with_ranges: None
         )
         rig = Rig(RangeWork(ranges, outputs, UNKNOWN, [3]), ranges, callbacks, now, calibration, settings)
         return rig
