@@ -27,6 +27,8 @@ def load_flow(path: Path) -> tuple[DenseFlow, str]:
     Raises:
         SetupError: no such file, or not one of `save_flow`.
     """
+    if not path.is_file():
+        raise SetupError(f"flow {path} does not exist; make one with: densehybrid pretrain-flow")
     metadata, tensors = read_safetensors(path, "flow")
     if metadata.get("format") != FORMAT or "config" not in metadata:
         raise SetupError(f"{path} holds no flow; make one with: densehybrid pretrain-flow")
