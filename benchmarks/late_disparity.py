@@ -60,13 +60,16 @@ class Drive:
         self._now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._settings = Settings()
-        range_input.time = range_work.time = SimpleNamespace(monotonic=lambda: self._now)  # type: ignore[attr-defined]
-        node, live = SimpleNamespace(create_subscription=self._subscribe), SimpleNamespace(current=self._settings)
+        # the modules' own clock, the node and its settings are stand-ins: typed as anything
+        clock: Any = SimpleNamespace(monotonic=lambda: self._now)
+        range_input.time = range_work.time = clock
+        node: Any = SimpleNamespace(create_subscription=self._subscribe)
+        live: Any = SimpleNamespace(current=self._settings)
         wanted, complaints = (lambda: {OBSTACLES_JSON}), Complaints(print)
-        made = range_input.RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)  # type: ignore[arg-type]
+        made = range_input.RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)
         made.subscribe(lambda: None)
         obstacles = SimpleNamespace(publish=self._count)
-        outputs: Any = SimpleNamespace(obstacles=obstacles, publish_overlay=lambda frame, shown: None)
+        outputs: Any = SimpleNamespace(obstacles=obstacles, publish_overlay=lambda frame, obstacles, with_ranges: None)
         self._ranges, self._work = made, range_work.RangeWork(made, outputs, CAMVID_UNKNOWN, [ROAD])
         self.obstacles, self.ranged = 0, 0
         self.lateness: list[float] = []
@@ -90,10 +93,11 @@ class Drive:
     def _plan(self, at: float, rendered: Rendered) -> None:
         header = Header()
         header.stamp.sec, header.stamp.nanosec = divmod(round(at * 1e9), 1_000_000_000)
-        frame, scene = Frame("", Image(header=header), at), SimpleNamespace()
+        frame = Frame("", Image(header=header), at)
+        scene: Any = SimpleNamespace()
         scene.open_set = np.where(rendered.anomaly, CAMVID_UNKNOWN, rendered.labels).astype(np.uint8)
         scene.score = rendered.anomaly.astype(np.float32)
-        frame.image, frame.scene = rendered.left, scene  # type: ignore[assignment]
+        frame.image, frame.scene = rendered.left, scene
         frame.settings, frame.wanted, frame.rectified = self._settings, frozenset({OBSTACLES_JSON}), True
         frame.camera_info = camera_info_message(rendered.camera, header, 0.0)
         disparity = disparity_message(rendered.disparity, rendered.camera, header)

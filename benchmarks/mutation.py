@@ -65,7 +65,7 @@ def places_of(files: Sequence[Path]) -> dict[Place, list[tuple[Any, int]]]:
     operators = [get_operator(name) for name in operator_names()]
     places: dict[Place, list[tuple[Any, int]]] = defaultdict(list)
     for file in files:
-        tree, annotated = get_ast_from_path(file), annotations(file)
+        tree, annotated = get_ast_from_path(file), annotation_spans(file)
         for operator in (kind() for kind in operators if not kind.arguments() and kind.__name__ != "NoOp"):
             positions = (start for node in ast_nodes(tree) for start, _ in operator.mutation_positions(node))
             for occurrence, start in enumerate(positions):
@@ -74,7 +74,7 @@ def places_of(files: Sequence[Path]) -> dict[Place, list[tuple[Any, int]]]:
     return places
 
 
-def annotations(file: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+def annotation_spans(file: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Where annotations begin and end: nothing reads them at run time."""
     nodes = ast.walk(ast.parse(file.read_text()))
     found = [getattr(node, name, None) for node in nodes for name in ("annotation", "returns")]

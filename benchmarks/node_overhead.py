@@ -14,6 +14,7 @@ import json
 import struct
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -48,7 +49,9 @@ def main(argv: list[str] | None = None) -> None:
     keep_freed_memory()  # as the node does
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    picture = cv2.resize(Roadworld(7, 960, 540).frame(3, stereo=False).left, (width, height))
+    picture = cv2.resize(
+        Roadworld(7, 960, 540).frame(3, stereo=False).left, (width, height), interpolation=cv2.INTER_LINEAR
+    )
     rounds = [measure(picture, arguments.frames, arguments.threads) for _ in range(arguments.rounds)]
     medians = {name: round(float(np.median([each[name] for each in rounds])), 3) for name in rounds[0]}
     print(json.dumps({"size": arguments.size, "rounds": rounds, "median": medians}, indent=2))
@@ -87,14 +90,14 @@ def bare_rate(picture: np.ndarray, frames: int) -> float:
 
 
 def node_figures(
-    picture: np.ndarray, frames: int, threads: int | None, outputs: tuple[str, ...], period: float
+    picture: np.ndarray, frames: int, threads: int | None, outputs: Iterable[str], period: float
 ) -> dict[str, float]:
     """Rate, mean latency and mean overhead of the node, fed with a picture every `period` s."""
     message = image_message(picture, "rgb8", Image().header)
     serialised = bytearray(serialize_message(message))
     with RunningNode(outputs=outputs, threads=threads) as node:
         node.wait_until_ready()
-        due, begun, stamp = time.monotonic(), 0.0, 1_000
+        due, begun, first, stamp = time.monotonic(), 0.0, 0, 1_000
         warm = 5
         while node.received["open_set"] < frames + warm:
             if node.process.poll() is not None:

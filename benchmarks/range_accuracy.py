@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
@@ -28,6 +27,7 @@ from densehybrid_ros.labels import CAMVID_UNKNOWN
 from densehybrid_ros.nodes.player.messages import camera_info_message
 from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.pictures import read_rgb
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
 from densehybrid_ros.ranging.survey import survey
@@ -126,9 +126,7 @@ def true_range(frame: Frame, obstacle: Obstacle) -> float | None:
 
 def kitti_error(folder: Path, settings: Settings) -> tuple[float, float, int]:
     """Median relative error of SGBM against the LiDAR scan, share of its points with a disparity, and their number."""
-    left, right = (
-        cv2.cvtColor(cv2.imread(str(folder / f"{side}.png")), cv2.COLOR_BGR2RGB) for side in ("left", "right")
-    )
+    left, right = (read_rgb(folder / f"{side}.png") for side in ("left", "right"))
     rows = [line.split(":") for line in (folder / "calib.txt").read_text().splitlines() if ":" in line]
     calibration = {name: np.array(values.split(), float) for name, values in rows}
     height, width = left.shape[:2]

@@ -49,7 +49,7 @@ def milliseconds() -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     cv2.setNumThreads(1)
     open_set, score, ranges = scene()
     pinhole = Pinhole(FOCAL_LENGTH, FOCAL_LENGTH, WIDTH / 2, float(HORIZON))
-    surveys, clouds = [], []
+    surveys, clouds, ranged = [], [], 0
     for _ in range(REPETITIONS):
         begun = time.perf_counter()
         found = survey(open_set, score, UNKNOWN, [ROAD], pinhole, ranges, RangingSettings())
@@ -57,7 +57,7 @@ def milliseconds() -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
         obstacle_points(found, score)
         surveys.append(surveyed - begun)
         clouds.append(time.perf_counter() - surveyed)
-    ranged = sum(obstacle.range is not None for obstacle in found.obstacles)
+        ranged = sum(obstacle.range is not None for obstacle in found.obstacles)
     return 1000 * np.array(surveys), 1000 * np.array(clouds), ranged
 
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -53,7 +55,7 @@ class RunningNode:
         for name in self.received:
             topic = f"/{OUTPUTS[name].under(SEGMENTER)}"
             # raw: what feeds and listens shares the cores with what is measured, and should cost little
-            self.node.create_subscription(Image, topic, lambda m, name=name: self._count(name, m), quality, raw=True)
+            self.node.create_subscription(Image, topic, partial(self._count, name), quality, raw=True)
         self.report: dict[str, str] = {}
         self.reports = 0
         self.node.create_subscription(DiagnosticArray, DIAGNOSTICS.name, self._keep_report, 10)
@@ -71,11 +73,12 @@ class RunningNode:
             self.node.destroy_node()
             rclpy.try_shutdown()
 
-    def _count(self, name: str, serialised: bytes) -> None:
+    def _count(self, name: str, message: object) -> None:
         self.received[name] += 1
 
     def _keep_report(self, message: DiagnosticArray) -> None:
-        self.report = {pair.key: pair.value for pair in message.status[0].values}
+        status: Any = message.status
+        self.report = {pair.key: pair.value for pair in status[0].values}
         self.reports += 1
 
     def spin_for(self, seconds: float) -> None:
@@ -111,7 +114,7 @@ class RunningNode:
     def change_state(self, transition: int) -> bool:
         return self.call(ChangeState, "change_state", ChangeState.Request(transition=Transition(id=transition))).success
 
-    def call(self, kind: type, name: str, request: object):
+    def call(self, kind: type, name: str, request: Any) -> Any:
         service = f"/{SEGMENTER}/{name}"
         client = self.node.create_client(kind, service)
         if not client.wait_for_service(timeout_sec=PATIENCE):

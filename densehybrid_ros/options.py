@@ -138,7 +138,8 @@ def changed(current: Options, changes: Mapping[str, Any]) -> Options:
     Raises:
         SetupError: as `built`.
     """
-    return replace(current, **_checked(type(current), changes))  # type: ignore[type-var]
+    whole: Any = current  # a dataclass, which the type variable cannot say
+    return replace(whole, **_checked(type(current), changes))
 
 
 def _checked(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def read_safetensors(path: Path, what: str) -> tuple[dict[str, str], dict[str, T
     refuse_what_is_no_file_of_tensors(path, what)
     try:
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()  # no mapping: it cannot be gone through by itself
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise SetupError(
             f"{what} {path} cannot be read as safetensors ({error}); it is truncated, altered or of another "

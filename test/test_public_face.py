@@ -38,4 +38,4 @@ def test_the_package_alone_loads_neither_torch_nor_numpy() -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"densehybrid_ros.*Segmentor"):
-        _ = densehybrid_ros.Segmentor  # type: ignore[attr-defined]
+        _ = densehybrid_ros.Segmentor

@@ -25,7 +25,7 @@ def rotation(degrees: float) -> list[float]:
 
 def info(**more: object) -> CameraInfo:
     values = {"width": 640, "height": 360, "k": K, "p": P, "r": rotation(0.0), "distortion_model": "plumb_bob"}
-    return CameraInfo(**{**values, "d": [0.0] * 5, **more})  # type: ignore[arg-type]
+    return CameraInfo(**{**values, "d": [0.0] * 5, **more})
 
 
 USABLE = {

@@ -22,7 +22,7 @@ def parts(info: CameraInfo, width: int, height: int) -> tuple[float, ...]:
 
 
 def info(**more: object) -> CameraInfo:
-    return CameraInfo(**{"width": 640, "height": 360, "p": P, "k": K, **more})  # type: ignore[arg-type]
+    return CameraInfo(**{"width": 640, "height": 360, "p": P, "k": K, **more})
 
 
 @pytest.mark.parametrize(

@@ -135,10 +135,10 @@ def test_transforms_come_from_tf_and_unknown_ones_are_named(monkeypatch: pytest.
             return SimpleNamespace(transform=SimpleNamespace(rotation=rotation, translation=translation))
 
     tf2_ros = ModuleType("tf2_ros")
-    tf2_ros.Buffer = Buffer  # type: ignore[attr-defined]
-    tf2_ros.TransformListener = lambda buffer, node: SimpleNamespace()  # type: ignore[attr-defined]
+    tf2_ros.Buffer = Buffer
+    tf2_ros.TransformListener = lambda buffer, node: SimpleNamespace()
     monkeypatch.setitem(sys.modules, "tf2_ros", tf2_ros)
-    transforms = Transforms(SimpleNamespace(), "base_link")  # type: ignore[arg-type]
+    transforms = Transforms(SimpleNamespace(), "base_link")
     change = transforms.change(header())
     assert asked == [("base_link", "front_camera", 5_000_000_250)]
     np.testing.assert_allclose(change.points(np.array([[0.0, 0.0, 10.0]])), [[12.0, 0.0, 1.4]], atol=1e-9)
@@ -149,4 +149,4 @@ def test_transforms_come_from_tf_and_unknown_ones_are_named(monkeypatch: pytest.
 def test_a_target_frame_without_tf_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
     with pytest.raises(SetupError, match="needs tf2_ros"):
-        Transforms(SimpleNamespace(), "base_link")  # type: ignore[arg-type]
+        Transforms(SimpleNamespace(), "base_link")

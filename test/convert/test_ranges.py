@@ -71,7 +71,7 @@ def test_depth_is_metres_from_metres_and_millimetres() -> None:
 def info(**more: object) -> CameraInfo:
     projection = [600.0, 0.0, 320.0, -120.0, 0.0, 610.0, 180.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     camera = [500.0, 0.0, 300.0, 0.0, 510.0, 170.0, 0.0, 0.0, 1.0]
-    return CameraInfo(**{"width": 640, "height": 360, "p": projection, "k": camera, **more})  # type: ignore[arg-type]
+    return CameraInfo(**{"width": 640, "height": 360, "p": projection, "k": camera, **more})
 
 
 def test_the_projection_goes_before_the_camera_matrix() -> None:

@@ -93,7 +93,7 @@ def test_sizes_are_rounded_to_the_stride(size: int, expected: int) -> None:
 )
 def test_what_is_no_image_is_refused(segmenter: Segmenter, image: object) -> None:
     with pytest.raises(SetupError, match=r"image|empty"):
-        segmenter(image)  # type: ignore[arg-type]
+        segmenter(image)
 
 
 @pytest.mark.parametrize(

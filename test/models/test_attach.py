@@ -74,8 +74,8 @@ def test_it_trains_and_nothing_is_left_behind() -> None:
     assert found[-1] < found[0]
     assert not hybrid.segmenter.get_submodule("head.1")._forward_hooks
     trunk = {id(parameter) for parameter in hybrid.trunk_parameters()}
-    assert id(hybrid.segmenter.trunk[0].weight) in trunk  # type: ignore[index, union-attr]
-    assert id(hybrid.segmenter.head[1].weight) not in trunk  # type: ignore[index, union-attr]
+    assert id(hybrid.segmenter.trunk[0].weight) in trunk
+    assert id(hybrid.segmenter.head[1].weight) not in trunk
     assert not any(id(parameter) in trunk for parameter in hybrid.logits_ood.parameters())
 
 
@@ -165,5 +165,5 @@ def test_networks_of_transformers_get_the_head(name: str) -> None:
     (logits.logsumexp(1).mean() + dataset_logits.mean()).backward()
     assert all(parameter.grad is not None for parameter in hybrid.logits_ood.parameters())
     with torch.inference_mode():
-        own = hybrid.eval().segmenter((images - hybrid.mean) / hybrid.deviation).logits  # type: ignore[operator]
+        own = hybrid.eval().segmenter((images - hybrid.mean) / hybrid.deviation).logits
     torch.testing.assert_close(own, hybrid(images)[0])

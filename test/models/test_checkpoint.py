@@ -116,6 +116,6 @@ def test_metadata_that_the_node_cannot_rely_on_are_refused(
 ) -> None:
     model, info = load_weights(random_weights)
     path = tmp_path / "odd.safetensors"
-    save_weights(path, model, replace(info, **change))  # type: ignore[arg-type]
+    save_weights(path, model, replace(info, **change))
     with pytest.raises(SetupError, match="unreadable metadata"):
         load_weights(path)

@@ -198,11 +198,11 @@ class Probe:
 
     def change_state(self, transition: int) -> bool:
         request = ChangeState.Request(transition=Transition(id=transition))
-        return self.call(ChangeState, "/densehybrid/change_state", request).success  # type: ignore[attr-defined]
+        return self.call(ChangeState, "/densehybrid/change_state", request).success
 
     def state(self) -> int:
         response = self.call(GetState, "/densehybrid/get_state", GetState.Request())
-        return response.current_state.id  # type: ignore[attr-defined]
+        return response.current_state.id
 
     def report(self) -> DiagnosticArray:
         """The next diagnostics that were made after this call."""
@@ -233,12 +233,12 @@ class Probe:
         attribute, kind = kinds[type(value)]
         parameter = Parameter(name=name, value=ParameterValue(type=kind, **{attribute: value}))
         request = SetParameters.Request(parameters=[parameter])
-        result = self.call(SetParameters, "/densehybrid/set_parameters", request).results[0]  # type: ignore[attr-defined]
+        result = self.call(SetParameters, "/densehybrid/set_parameters", request).results[0]
         return result.successful, result.reason
 
     def get_parameter(self, name: str) -> ParameterValue:
         request = GetParameters.Request(names=[name])
-        return self.call(GetParameters, "/densehybrid/get_parameters", request).values[0]  # type: ignore[attr-defined]
+        return self.call(GetParameters, "/densehybrid/get_parameters", request).values[0]
 
 
 def _module(path: Path) -> ModuleType:

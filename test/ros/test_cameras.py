@@ -174,7 +174,7 @@ def test_a_disabled_node_answers_nothing_until_it_is_enabled(
     start("segmenter", f"model_path:={random_weights}")
     probe.wait_for_node()
     probe.answers(picture)
-    assert probe.call(SetBool, "/densehybrid/enable", SetBool.Request(data=False)).message == "disabled"  # type: ignore[attr-defined]
+    assert probe.call(SetBool, "/densehybrid/enable", SetBool.Request(data=False)).message == "disabled"
     probe.send(picture)
     probe.silence()
     report = probe.diagnostics()

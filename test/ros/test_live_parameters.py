@@ -32,11 +32,11 @@ PARAMETER_FILE = Path(__file__).resolve().parents[2] / "config" / "segmenter.yam
 def test_every_parameter_is_described_with_its_range(start: Start, probe: Probe, random_weights: Path) -> None:
     start("segmenter", f"model_path:={random_weights}")
     probe.wait_for_node()
-    listed = probe.call(ListParameters, "/densehybrid/list_parameters", ListParameters.Request()).result.names  # type: ignore[attr-defined]
+    listed = probe.call(ListParameters, "/densehybrid/list_parameters", ListParameters.Request()).result.names
     names = [entry.name for entry in settings_of(Settings)]
     assert set(names) <= set(listed)
     request = DescribeParameters.Request(names=names)
-    described = probe.call(DescribeParameters, "/densehybrid/describe_parameters", request).descriptors  # type: ignore[attr-defined]
+    described = probe.call(DescribeParameters, "/densehybrid/describe_parameters", request).descriptors
     for entry, descriptor in zip(settings_of(Settings), described, strict=True):
         assert descriptor.description == entry.description
         assert ("at run time" in descriptor.additional_constraints) == entry.live
@@ -81,7 +81,7 @@ def test_a_target_rate_sets_the_threshold_until_a_threshold_is_set(
     probe.wait_for_node()
 
     def in_force() -> tuple[float, float]:
-        return tuple(probe.get_parameter(name).double_value for name in ("threshold", "target_tpr"))  # type: ignore[return-value]
+        return tuple(probe.get_parameter(name).double_value for name in ("threshold", "target_tpr"))
 
     # the curve of the made weights: thresholds 3, 1, -2 find 0.2, 0.6, 0.95
     assert in_force() == (1.0, 0.5)

@@ -60,7 +60,7 @@ def test_a_folder_loops_and_pauses(start: Start, probe: Probe, tmp_path: Path) -
     player = start("player", f"input:={folder}", "rate:=20", "loop:=true", "start_paused:=true", "frame_id:=nose")
     probe.spin_for(2.0)
     assert not images
-    assert probe.call(SetBool, "/player/pause", SetBool.Request(data=False)).message == "playing"  # type: ignore[attr-defined]
+    assert probe.call(SetBool, "/player/pause", SetBool.Request(data=False)).message == "playing"
     probe.spin_until(lambda: len(images) >= 5, "looped frames")
     probe.call(SetBool, "/player/pause", SetBool.Request(data=True))
     probe.spin_for(0.5)

@@ -46,7 +46,7 @@ def recipe(root: Path, **changes: object) -> Recipe:
         ground_classes=["road"],
         pasting=Pasting(inlier_probability=1.0),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def test_processes_share_the_batch_of_one(root: Path) -> None:

@@ -71,7 +71,7 @@ def test_every_step_is_exact(make: Callable[[int], nn.Module]) -> None:
     x = torch.randn(1, 5, 3, 4, dtype=torch.float64, generator=seeded())
     z, log_det = step(x)
     assert log_det[0].item() == pytest.approx(exact_log_det(lambda value: step(value)[0], x), abs=1e-9)
-    torch.testing.assert_close(step.inverse(z), x, rtol=0, atol=1e-9)  # type: ignore[operator]
+    torch.testing.assert_close(step.inverse(z), x, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("growth", [0, 2])
@@ -175,17 +175,17 @@ def test_noise_enters_a_unit_moved_and_scaled_by_all_that_entered_earlier_ones()
     torch.manual_seed(0)
     block = disturbed(DenseBlock(4, 3, 1, TINY), 0.3)
     x, noise = torch.randn(2, 4, 4, 4, generator=seeded()), torch.randn(2, 4, 4, 4, generator=seeded(1))
-    first = block.units[0](x)[0]  # type: ignore[index, operator]
+    first = block.units[0](x)[0]
     entering = []
     for index, earlier in enumerate(([x], [x, None])):
         if earlier[-1] is None:
             earlier[-1] = torch.cat([first, entering[0]], 1)
-        parameters = block.couplings[index].network(torch.cat(earlier, 1))  # type: ignore[index, union-attr, operator]
+        parameters = block.couplings[index].network(torch.cat(earlier, 1))
         shift, log_scale = parameters[:, :2], 2 * torch.tanh(parameters[:, 2:] / 2)
         entering.append(noise[:, 2 * index : 2 * index + 2] * log_scale.exp() + shift)
         assert min(shift.std().item(), log_scale.std().item()) > 1e-3
-    second = block.units[1](torch.cat([first, entering[0]], 1))[0]  # type: ignore[index, operator]
-    expected = block.units[2](torch.cat([second, entering[1]], 1))[0]  # type: ignore[index, operator]
+    second = block.units[1](torch.cat([first, entering[0]], 1))[0]
+    expected = block.units[2](torch.cat([second, entering[1]], 1))[0]
     torch.testing.assert_close(block(x, noise)[0], expected)
 
 
@@ -265,8 +265,8 @@ def test_the_boundary_gradient_reaches_the_first_layer_and_leaves_the_segmenter_
     mixed = paste_samples(flow, *batch(), SamplePasting((32, 32)), seeded())
     logits, _ = segmenter.eval()(mixed.images)
     boundary = boundary_loss(nn.functional.interpolate(logits, (48, 64)), mixed.generated)
-    first = flow.blocks[0].units[0].parts  # type: ignore[index, union-attr]
-    parameters = [first[0].shift, first[1].weight, first[2].network.first.weight]  # type: ignore[index, union-attr]
+    first = flow.blocks[0].units[0].parts
+    parameters = [first[0].shift, first[1].weight, first[2].network.first.weight]
     for gradient in torch.autograd.grad(boundary, parameters, retain_graph=True):
         assert float(gradient.abs().max()) > 1e-8
     segmenter.train()
@@ -343,10 +343,10 @@ def test_the_flow_works_in_full_precision_where_the_segmenter_does_not() -> None
 
     def watched(*given: Any) -> Tensor:
         bits = genuine(*given)
-        found.append(flow.blocks[0].units[0].parts[2](mixed.replaced.repeat(1, 4, 1, 1))[0].dtype)  # type: ignore[index, union-attr, operator]
+        found.append(flow.blocks[0].units[0].parts[2](mixed.replaced.repeat(1, 4, 1, 1))[0].dtype)
         return bits
 
-    flow.log_likelihood = watched  # type: ignore[method-assign]
+    flow.log_likelihood = watched
     segmenter.classes.register_forward_hook(lambda module, inputs, output: found.append(output.dtype))
     flow_step(
         flow,

@@ -35,12 +35,12 @@ def outlined(frames: int = 1, **changes: Any) -> list[list[int]]:
     open_set[35:55, 10:30] = open_set[5:20, 40:60] = open_set[40:44, 60:64] = UNKNOWN
     scene = Scene(open_set, np.ones(open_set.shape, np.float32), open_set, 0.0)
     outputs = Outputs()
-    work = RangeWork(SimpleNamespace(source=lambda: ""), outputs, UNKNOWN, [ROAD])  # type: ignore[arg-type]
+    work = RangeWork(SimpleNamespace(source=lambda: ""), outputs, UNKNOWN, [ROAD])
     for index in range(frames):
         frame = SimpleNamespace(
             found=None, settings=Settings(**changes), scene=scene, camera_info=None, stamp=index * 10**8, wanted=()
         )
-        work.publish(frame)  # type: ignore[arg-type]
+        work.publish(frame)
     return outputs.outlined
 
 

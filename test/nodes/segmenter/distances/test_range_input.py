@@ -47,7 +47,7 @@ class Matching(ThreadPoolExecutor):
         self.begun: list[int] = []
         self.entered, self.go_on = threading.Event(), threading.Event()
 
-    def submit(self, fn: Any, pair: Pair, settings: Settings) -> Future[Any]:  # type: ignore[override]
+    def submit(self, fn: Any, pair: Pair, settings: Settings) -> Future[Any]:
         return super().submit(self._match, pair)
 
     def _match(self, pair: Pair) -> RangeImage:
@@ -87,7 +87,7 @@ def rig() -> Iterator[Rig]:
     matching, node, arrivals = Matching(), Subscribing(("right/image_raw",)), []
     settings: Any = SimpleNamespace(current=Settings())
     complaints = Complaints(lambda text: pytest.fail(text))
-    ranges = RangeInput(node, "", settings, lambda: {OBSTACLES_JSON}, matching, complaints)  # type: ignore[arg-type]
+    ranges = RangeInput(node, "", settings, lambda: {OBSTACLES_JSON}, matching, complaints)
     ranges.subscribe(lambda: arrivals.append(threading.current_thread().name))
     node.callbacks["right/camera_info"](CameraInfo())
     yield Rig(ranges, node, matching, arrivals)

@@ -124,7 +124,7 @@ def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
         node, live = SimpleNamespace(create_subscription=subscribe), SimpleNamespace(current=settings)
         complaints = Complaints(lambda text: pytest.fail(text))
         wanted: Any = lambda: {OBSTACLES_JSON}  # noqa: E731
-        ranges = RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)  # type: ignore[arg-type]
+        ranges = RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)
         ranges.subscribe(lambda: None)
         outputs: Any = SimpleNamespace(
             obstacles=SimpleNamespace(publish=keep), publish_overlay=lambda frame, obstacles, with_ranges: None

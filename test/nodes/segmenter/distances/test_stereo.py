@@ -43,7 +43,7 @@ def pair(pictures: tuple[np.ndarray, np.ndarray], **changes: object) -> Pair:
         "left_info": camera_info(),
         "right_info": camera_info(-FOCAL_LENGTH * BASELINE),
     }
-    return Pair(**(values | changes))  # type: ignore[arg-type]
+    return Pair(**(values | changes))
 
 
 def depth_of(made: Pair) -> float:

@@ -57,7 +57,7 @@ def test_with_vision_msgs_label_info_itself_is_published(monkeypatch: pytest.Mon
     monkeypatch.setattr(label_info, "VisionClass", MadeVisionClass)
     node = MadeNode()
     names = label_names(["road", "car"], with_unknown=True)
-    LabelInfoPublisher(node, OPEN_SET_LABELS, "", names).publish(1.5)  # type: ignore[arg-type]
+    LabelInfoPublisher(node, OPEN_SET_LABELS, "", names).publish(1.5)
     assert node.created == [(MadeLabelInfo, "~/open_set/label_info")]
     message = node.published[0]
     assert (message.threshold, message.header.stamp.sec) == (1.5, 7)
