@@ -16,7 +16,7 @@ setup(
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={
         f"{NAME}.models": ["weights/*.safetensors", "weights/*.md"],
-        f"{NAME}.training": ["recipes/*.yaml"],
+        f"{NAME}.training": ["recipes/*.yaml", "reports/page.*"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
@@ -33,9 +33,13 @@ setup(
         "safetensors>=0.4.3,<1",
         "pyyaml>=6,<7",
         "tqdm>=4.60,<5",
+        "onnx>=1.16,<2",
+        "onnxscript>=0.5,<1",
+        "onnxruntime>=1.18,<2",
     ],
     extras_require={
-        "bags": ["rosbags>=0.10,<0.12"],
+        "bags": ["rosbags>=0.11.9,<0.12"],
+        "submit": ["h5py>=3.10,<4"],
         "test": ["pytest>=8,<10"],  # by this colcon knows with what it tests
         "train": [
             "torch>=2.6,<3",

@@ -37,7 +37,7 @@ RECIPE = {
     "batch": 2,
     "crop": [64, 64],
     "average": 0.9,
-    "loss": {"bounded": True},
+    "loss": {"likelihood_form": "logistic"},
     "log_every": 1,
     "validate_every": 15,
     "checkpoint_every": 4,

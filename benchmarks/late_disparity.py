@@ -27,7 +27,7 @@ from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.roadworld import Frame as Rendered
 from densehybrid_ros.roadworld import Roadworld
 from densehybrid_ros.roadworld.labels import ROAD
-from densehybrid_ros.topics import DISPARITY, OBSTACLES_JSON
+from densehybrid_ros.topics import DISPARITY, OBSTACLES_JSON, Topic
 
 DRIVE, FIRST, RENDERED = 301, 20, 12
 LOOK = 0.05
@@ -60,15 +60,14 @@ class Drive:
         self._now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._settings = Settings()
-        # the modules' own clock, the node and its settings are stand-ins: typed as anything
+        # the modules' own clock and the settings are stand-ins: typed as anything
         clock: Any = SimpleNamespace(monotonic=lambda: self._now)
         range_input.time = range_work.time = clock
-        node: Any = SimpleNamespace(create_subscription=self._subscribe)
         live: Any = SimpleNamespace(current=self._settings)
         wanted, complaints = (lambda: {OBSTACLES_JSON}), Complaints(print)
-        made = range_input.RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)
+        made = range_input.RangeInput(self._listen, live, wanted, ThreadPoolExecutor(1), complaints)
         made.subscribe(lambda: None)
-        obstacles = SimpleNamespace(publish=self._count)
+        obstacles = SimpleNamespace(publish=self._count, lacks_transform=lambda frame: False)
         outputs: Any = SimpleNamespace(obstacles=obstacles, publish_overlay=lambda frame, obstacles, with_ranges: None)
         self._ranges, self._work = made, range_work.RangeWork(made, outputs, CAMVID_UNKNOWN, [ROAD])
         self.obstacles, self.ranged = 0, 0
@@ -97,7 +96,7 @@ class Drive:
         scene: Any = SimpleNamespace()
         scene.open_set = np.where(rendered.anomaly, CAMVID_UNKNOWN, rendered.labels).astype(np.uint8)
         scene.score = rendered.anomaly.astype(np.float32)
-        frame.image, frame.scene = rendered.left, scene
+        frame.image, frame.scene, frame.map_size = rendered.left, scene, rendered.left.shape[:2]
         frame.settings, frame.wanted, frame.rectified = self._settings, frozenset({OBSTACLES_JSON}), True
         frame.camera_info = camera_info_message(rendered.camera, header, 0.0)
         disparity = disparity_message(rendered.disparity, rendered.camera, header)
@@ -112,10 +111,10 @@ class Drive:
         frame.published_at = self._now
         self._work.add(frame)
 
-    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], *_: Any, **__: Any) -> Any:
-        if topic == DISPARITY.name:
+    def _listen(self, topic: Topic, callback: Callable[[Any], None]) -> Any:
+        if topic is DISPARITY:
             self._heard = callback
-        return SimpleNamespace(get_publisher_count=lambda: int(topic == DISPARITY.name))
+        return SimpleNamespace(publishers=lambda: int(topic is DISPARITY))
 
     def _count(self, frame: Frame, seen: Any, source: str, why_not: str, *_: Any) -> str:
         self.obstacles += len(seen.obstacles)

@@ -25,14 +25,14 @@ from lifecycle_msgs.msg import Transition
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
+from densehybrid_ros.bench.running_node import RunningNode
 from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.roadworld import Roadworld
 
-sys.path.insert(0, str(Path(__file__).parent))  # this folder is no package
-from running_node import RunningNode
-
 SIZE = (640, 480)
+WIDTH = 320
+"""px, of the network: what a frame needs while it is worked on is small beside a leak, and many frames go through."""
 PICTURES = 12
 SLOPE_LIMIT = 1.0
 """MB per 10 minutes."""
@@ -83,7 +83,7 @@ def run(minutes: float, rate: float, seed: int, chosen: list[str], period: float
     """The whole soak; see the module's text."""
     world = Roadworld(7, *SIZE)
     pictures = [image_message(world.frame(5 * n, stereo=False).left, "rgb8", Image().header) for n in range(PICTURES)]
-    with RunningNode("camera_timeout:=1.0") as node:
+    with RunningNode("camera_timeout:=1.0", f"inference_width:={WIDTH}") as node:
         node.wait_until_ready()
         soak = Soak(node, random.Random(seed))
         begin = time.monotonic()

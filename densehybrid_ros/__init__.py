@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from densehybrid_ros.core.segmenter import Scene, Segmenter
+    from densehybrid_ros.core.scenes import Scene
+    from densehybrid_ros.core.segmenter import Segmenter
     from densehybrid_ros.models.attach import attach
 
 __version__ = "0.1.0"
 __all__ = ["Scene", "Segmenter", "attach"]
 
-_ROOMS = {"Scene": "core.segmenter", "Segmenter": "core.segmenter", "attach": "models.attach"}
+_ROOMS = {"Scene": "core.scenes", "Segmenter": "core.segmenter", "attach": "models.attach"}
 
 
 def __getattr__(name: str) -> Any:

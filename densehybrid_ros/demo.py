@@ -10,22 +10,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from densehybrid_ros.dds.profile import take_profile
+from densehybrid_ros.dds.isolation import isolated_environment
 from densehybrid_ros.errors import USER_ERROR, SetupError
-from densehybrid_ros.metrics.summary import summary_table
-from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
-from densehybrid_ros.playback.sources import open_source
+from densehybrid_ros.files import make_folder
+from densehybrid_ros.options import settings_of
+from densehybrid_ros.playback.played import LONGEST_PAUSE, BagTopics
+from densehybrid_ros.stopping import ended_at_once, ended_quietly
 from densehybrid_ros.topics import OPEN_SET, SEGMENTER
 
 ROADWORLD_FRAMES, MOST_FRAMES = 40, 200
@@ -34,6 +34,8 @@ START_PATIENCE = 120.0
 """s for the nodes to find each other."""
 GRACE = 2.0
 """s for the last answers to arrive."""
+STOP_PATIENCE = 2.0
+"""s for all nodes to end when the demo is stopped."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -45,53 +47,68 @@ class OneLineParser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> None:
     parser = OneLineParser(prog="./demo.sh", description=__doc__)
-    parser.add_argument("--input", default="roadworld", help="folder of pictures, video, rosbag2, or roadworld[:SEED]")
+    parser.add_argument("--input", default="roadworld", help="folder of pictures, video, bag, or roadworld[:SEED]")
     parser.add_argument("--frames", type=int, help="play at most so many")
     parser.add_argument("--out", type=Path, default=Path("demo_output"))
     parser.add_argument("--rate", type=float, default=0.0, help="Hz; play like a camera instead of waiting for answers")
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
+    for entry in settings_of(BagTopics):
+        parser.add_argument(f"--{entry.name.replace('_', '-')}", default="", metavar="TOPIC", help=entry.description)
     arguments = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        summary = run_demo(arguments.input, arguments.frames, arguments.out, arguments.rate, arguments.weights)
-    except SetupError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    topics = BagTopics(**{entry.name: getattr(arguments, entry.name) for entry in settings_of(BagTopics)})
+    with ended_quietly(STOP_PATIENCE):
+        try:
+            summary = run_demo(
+                arguments.input, arguments.frames, arguments.out, arguments.rate, arguments.weights, topics
+            )
+        except SetupError as error:
+            print(f"demo: {error}", file=sys.stderr)
+            sys.exit(USER_ERROR)
+    from densehybrid_ros.metrics.summary import summary_table
+
     print(f"\n{summary_table(summary)}\n")
     print(f"overlays   {arguments.out / 'overlays'}\nvideo      {arguments.out / 'overlay.mp4'}")
     print(f"summary    {arguments.out / 'summary.json'}")
 
 
-def run_demo(name: str, frames: int | None, out: Path, rate: float, weights: str) -> dict[str, object]:
+def run_demo(
+    name: str, frames: int | None, out: Path, rate: float, weights: str, topics: BagTopics
+) -> dict[str, object]:
     """Plays `name` through the node and returns the summary.
 
     Raises:
         SetupError: unusable input, or one of the processes failed.
     """
+    with ended_at_once():
+        from densehybrid_ros.models.checkpoint import BUNDLED, load_weights
+        from densehybrid_ros.playback.sources import open_source
     if frames is not None and frames < 1:
         raise SetupError(f"--frames is {frames}; give at least 1")
-    source = open_source(name, lambda text: None)
-    load_weights(Path(weights) if weights else BUNDLED)  # refused here rather than by a node that nobody waits for
+    source = open_source(name, lambda text: None, topics=topics)
+    # refused here rather than by a node that nobody waits for
+    _, info = load_weights(Path(weights) if weights else BUNDLED)
     if frames is None:
         frames = ROADWORLD_FRAMES if name.startswith("roadworld") else MOST_FRAMES
     _clear(out)
-    print(f"playing {source.description}, at most {frames} frames")
+    print(f"playing {source.description}, at most {frames} frames", flush=True)  # before what the nodes say
     player = [
         "input:=" + json.dumps(name),
         f"frames:={frames}",
         "wait_for_subscribers:=2",
         f"wait_timeout:={START_PATIENCE}",
         f"rate:={rate}",
+        *(f"{topic}:={json.dumps(value)}" for topic, value in asdict(topics).items()),
     ]
     if not rate:
         player.append(f"lockstep:={OPEN_SET.under(SEGMENTER)}")
+    segmenting = [f"camera_timeout:={LONGEST_PAUSE}", *([f"model_path:={weights}"] if weights else [])]
+    recorded = [f"out:={out}", f"classes:={json.dumps(info.classes)}"]
     environment = isolated_environment()
     with contextlib.ExitStack() as stack:
-        recorder = stack.enter_context(_node("recorder", [f"out:={out}"], environment))
-        segmenter = stack.enter_context(_node("segmenter", [f"model_path:={weights}"] if weights else [], environment))
+        recorder = stack.enter_context(_node("recorder", recorded, environment))
+        segmenter = stack.enter_context(_node("segmenter", segmenting, environment))
         playing = stack.enter_context(_node("player", player, environment))
+        stack.callback(_ask_to_stop, recorder, segmenter, playing)
         _wait(playing, others=(segmenter, recorder))
         time.sleep(GRACE)
         _stop(recorder)
@@ -103,25 +120,16 @@ def run_demo(name: str, frames: int | None, out: Path, rate: float, weights: str
     return summary
 
 
-def isolated_environment() -> dict[str, str]:
-    """Own DDS domain, this machine only, so that a demo neither hears nor disturbs other nodes."""
-    environment = dict(os.environ)
-    environment["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
-    environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    take_profile(environment)
-    return environment
-
-
 def _clear(out: Path) -> None:
     """Makes the folder and removes what an earlier demo left in it, and nothing else."""
+    make_folder(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        for name in ("overlay.mp4", "summary.json"):
+            (out / name).unlink(missing_ok=True)
+        if (out / "overlays").is_dir():
+            shutil.rmtree(out / "overlays")
     except OSError as error:
-        raise SetupError(f"folder {out} cannot be made: {error.strerror}; give another --out") from error
-    for name in ("overlay.mp4", "summary.json"):
-        (out / name).unlink(missing_ok=True)
-    if (out / "overlays").is_dir():
-        shutil.rmtree(out / "overlays")
+        raise SetupError(f"{error.filename} cannot be removed: {error.strerror}; give another --out") from error
 
 
 @contextlib.contextmanager
@@ -146,6 +154,13 @@ def _wait(playing: subprocess.Popen[bytes], others: Sequence[subprocess.Popen[by
         time.sleep(0.1)
     if playing.returncode != 0:
         raise SetupError(f"the player ended with status {playing.returncode}; its message stands above")
+
+
+def _ask_to_stop(*processes: subprocess.Popen[bytes]) -> None:
+    """All at once, so that they end at the same time."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

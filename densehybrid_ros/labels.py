@@ -1,7 +1,7 @@
 """What a label id means, and every way from one convention of ground truth to another.
 
-Open-set truth: 0..K−1 a class, K unknown, 255 ignored. Binary truth: 0 inlier, 1 anomaly, 255 ignored; it is open-set
-truth of one class. Files have ids of their own, which a table turns into one of the two.
+Open-set truth: 0..K−1 a class, K unknown, 254 known without a class, 255 ignored. Binary truth: 0 inlier, 1 anomaly,
+255 ignored; it is open-set truth of one class. Files have ids of their own, which a table turns into one of the two.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 IGNORE = 255
 """Label id of an unlabelled pixel; never used for "unknown", which is K."""
+CLASSLESS = 254
+"""Label id of what is known and has no class: an inlier to the dataset posterior, ignored by the classifier."""
 INLIER, OUTLIER = 0, 1
 """Ids of binary truth; an outlier is what ROS topics call an anomaly."""
 IDS = 256
@@ -53,8 +55,8 @@ def relabelled(labels: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[n
 
 
 def binary_truth(truth: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
-    """(H, W) open-set truth of K = `classes` as binary truth; an id above K is ignored."""
-    return relabelled(truth, label_table(dict.fromkeys(range(classes), INLIER) | {classes: OUTLIER}))
+    """(H, W) open-set truth of K = `classes` as binary truth; what is known without a class is an inlier."""
+    return relabelled(truth, label_table(dict.fromkeys((*range(classes), CLASSLESS), INLIER) | {classes: OUTLIER}))
 
 
 def open_set_truth(binary: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:

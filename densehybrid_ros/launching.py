@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
-from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import matches_action
 from launch.events.process import ProcessExited, ShutdownProcess
 from launch.launch_context import LaunchContext
 from launch.launch_description_entity import LaunchDescriptionEntity
-from launch.logging import launch_config
+from launch.logging import get_logger, launch_config
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from densehybrid_ros.errors import USER_ERROR
+from densehybrid_ros.files import write_whole
 from densehybrid_ros.options import settings_of
 from densehybrid_ros.rviz import layout_for
+from densehybrid_ros.stopping import SIGNALS
 from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, INPUTS, RIGHT_IMAGE, RIGHT_INFO, SEGMENTER, Topic
 
 Arguments = Mapping[str, tuple[str, str]]
 """Default and description by name."""
 PACKAGE = "densehybrid_ros"
+CUT_OFF = {code for number in (*SIGNALS, SIGKILL) for code in (-number, 128 + number)}
+"""Exit status of a process that was ended before it could end in order."""
+NEAR = 0.85
+"""Likeness of names, 0..1, from which one is taken for another, misspelt."""
 AS_IN_FILE = "empty = as in the parameter file"
 SEGMENTER_ARGUMENTS: Arguments = {
     "image_transport": ("", f"raw or compressed; {AS_IN_FILE}"),
@@ -36,6 +45,8 @@ SEGMENTER_ARGUMENTS: Arguments = {
     "device": ("", f"auto, cpu, cuda, cuda:N; {AS_IN_FILE}"),
     "use_sim_time": ("", f"true = take the time from /clock; {AS_IN_FILE}"),
     "must_start": ("", f"true = end where the node cannot be configured; {AS_IN_FILE}"),
+    "camera_timeout": ("", f"s without a frame after which a camera is reported STALE; {AS_IN_FILE}"),
+    "lazy": ("", f"false = take images though nobody listens; {AS_IN_FILE}"),
     "respawn": ("true", "start the node anew when it crashes or the device is lost; not after a user's error"),
     "log_level": ("info", "debug, info, warn, error"),
 }
@@ -51,14 +62,27 @@ def shared_file(*path: str) -> PathJoinSubstitution:
     return PathJoinSubstitution([FindPackageShare(PACKAGE), *path])
 
 
-def declarations(arguments: Arguments) -> list[DeclareLaunchArgument]:
-    """The arguments, and `params_file`."""
+def declarations(arguments: Arguments) -> list[LaunchDescriptionEntity]:
+    """The arguments, and `params_file`; a warning where one is given that is none of them, but nearly."""
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=text)
         for name, (default, text) in arguments.items()
     ]
     default = shared_file("config", "segmenter.yaml")
-    return [*declared, DeclareLaunchArgument("params_file", default_value=default, description="parameter file")]
+    declared.append(DeclareLaunchArgument("params_file", default_value=default, description="parameter file"))
+    return [*declared, OpaqueFunction(function=misspelt, args=[[each.name for each in declared]])]
+
+
+def misspelt(context: LaunchContext, known: Sequence[str]) -> None:
+    """Warns of arguments on the command line that nobody looks at: launch takes any name.
+
+    Not of other names: they may be those of a file that includes ours.
+    """
+    given = [word.partition(":=")[0] for word in sys.argv if ":=" in word]
+    for name in given:
+        near = get_close_matches(name, known, 1, NEAR)
+        if name not in known and near:
+            get_logger(PACKAGE).warning(f"argument '{name}' is unknown, and changes nothing; is {near[0]} meant?")
 
 
 def described(kind: type, *names: str) -> Arguments:
@@ -104,7 +128,8 @@ def segmenter_node(
     context: LaunchContext, remappings: Sequence[tuple[str, str]], parameters: Mapping[str, Any]
 ) -> list[LaunchDescriptionEntity]:
     """The node with SEGMENTER_ARGUMENTS; those that are not empty, and `parameters`, override the parameter file."""
-    kinds = {"model_path": str, "device": str, "image_transport": str, "use_sim_time": bool, "must_start": bool}
+    kinds = {"model_path": str, "device": str, "image_transport": str, "use_sim_time": bool}
+    kinds |= {"must_start": bool, "lazy": bool, "camera_timeout": float}
     given = {name: typed(name, kind) for name, kind in kinds.items() if context.launch_configurations[name]}
     node = Node(
         package=PACKAGE,
@@ -136,7 +161,7 @@ def failure(event: ProcessExited, context: LaunchContext) -> None:
         RuntimeError: it has, and not by a signal of a launch that is ending.
     """
     ours = isinstance(event.action, Node) and event.action.node_package == PACKAGE
-    if not ours or event.returncode == 0 or (context.is_shutdown and event.returncode < 0):
+    if not ours or event.returncode == 0 or (context.is_shutdown and event.returncode in CUT_OFF):
         return
     respawn = event.action.node_executable == "segmenter" and context.launch_configurations["respawn"]
     if respawn and respawn.lower() == "true" and event.returncode != USER_ERROR and not context.is_shutdown:
@@ -156,7 +181,7 @@ def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
     name = context.launch_configurations["name"]
     if cameras or name != SEGMENTER:
         text, layout = layout.read_text(), Path(launch_config.get_log_file_path(f"{name}.rviz"))
-        layout.write_text(layout_for(text, name, cameras))
+        write_whole(layout, layout_for(text, name, cameras))
     node = Node(
         package="rviz2",
         executable="rviz2",

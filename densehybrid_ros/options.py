@@ -31,6 +31,7 @@ def setting(
     high: float | None = None,
     live: bool = False,
     choices: Sequence[str] = (),
+    elsewhere: Mapping[str, str] | None = None,
     factory: Callable[[], Any] | None = None,
 ) -> Any:
     """A dataclass field with its description.
@@ -40,10 +41,12 @@ def setting(
         low, high: inclusive range of a number, or of every number of a list.
         live: changeable while the node runs; otherwise read when the node is configured.
         choices: the only texts allowed; the description ends with them.
+        elsewhere: texts that are known and refused, and why: what follows the text in the message.
         factory: makes a default that is a list or a nested set.
     """
     text = f"{description}: {', '.join(choices)}" if choices else description
     described = {"description": text, "low": low, "high": high, "live": live, "choices": tuple(choices)}
+    described["elsewhere"] = dict(elsewhere or {})
     if factory is not None:
         return field(default_factory=factory, metadata=described)
     return field(default=default, metadata=described)
@@ -65,6 +68,7 @@ class Setting:
     high: float | None
     live: bool
     choices: tuple[str, ...]
+    elsewhere: Mapping[str, str]
 
     @property
     def is_unset(self) -> bool:
@@ -94,7 +98,7 @@ class Setting:
     def _check_one(self, value: Any) -> None:
         if self.choices and value not in self.choices:
             listed = " or ".join(self.choices) if len(self.choices) == 2 else f"one of {', '.join(self.choices)}"
-            raise SetupError(f"{self.name} '{value}' is unknown; choose {listed}")
+            raise SetupError(f"{self.name} '{value}' {self.elsewhere.get(value, 'is unknown')}; choose {listed}")
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
         if self.range_text and not low <= value <= high:

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
-from zlib import crc32
+from struct import unpack_from
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.files import write_whole
+from densehybrid_ros.files import GIT_LFS_POINTER, write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+UNREAD_SUFFIXES = (".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif", ".heic", ".jp2", ".exr", ".hdr")
+"""Of pictures that people have, and which are not read."""
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
+JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of headers with the size; the three others in that range are tables."""
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 PNG_DEPTH, PNG_COLOUR_TYPE = 24, 25
 """Bytes of a PNG that hold the bits of a sample and what a sample is."""
@@ -28,11 +33,45 @@ GREY, PALETTE = 0, 3
 """Colour types of a PNG."""
 GREY_STEPS = {1: 255, 2: 85, 4: 17}
 """Grey levels of so few bits are spread over 0..255."""
+BMP_START = b"BM"
+LARGEST_PICTURE = 1 << 27
+"""px; a file of some kilobytes can claim far more, and would fill the memory."""
+
+
+class Sized(Protocol):
+    """An array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
 
 
 def picture_files(paths: Iterable[Path], suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
     """Those with such a suffix, sorted. Hidden ones, such as macOS' `._…` beside unpacked archives, are none."""
     return sorted(path for path in paths if path.suffix.lower() in suffixes and not path.name.startswith("."))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Its pictures in natural order.
+
+    Raises:
+        SetupError: the folder cannot be read.
+    """
+    try:
+        return sorted(picture_files(folder.iterdir()), key=natural_order)
+    except OSError as error:
+        raise SetupError(f"folder {folder} cannot be read: {error.strerror}; check its rights") from error
+
+
+def unread_pictures(folder: Path) -> str:
+    """What to say of pictures that are passed over for their format; "" where there are none."""
+    unread = picture_files(folder.iterdir(), UNREAD_SUFFIXES)
+    if not unread:
+        return ""
+    formats = ", ".join(sorted({path.suffix.lower() for path in unread}))
+    return (
+        f"passed over: pictures in {folder} of formats that are not read ({formats}): {len(unread)}, the first is "
+        f"{unread[0].name}; convert to PNG"
+    )
 
 
 def natural_order(path: Path) -> list[str | int]:
@@ -44,12 +83,15 @@ def natural_order(path: Path) -> list[str | int]:
 def read_bytes(path: Path) -> bytes:
     """
     Raises:
-        SetupError: the file cannot be read.
+        SetupError: the file cannot be read, or Git LFS has not brought it.
     """
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise SetupError(f"{path} cannot be read: {error.strerror}; check the folder and its rights") from error
+    if content.startswith(GIT_LFS_POINTER):
+        raise SetupError(f"{path} is a Git LFS pointer, not the file; run `git lfs pull` in its clone")
+    return content
 
 
 def read_rgb(path: Path, upright: bool = False) -> NDArray[np.uint8]:
@@ -60,12 +102,12 @@ def read_rgb(path: Path, upright: bool = False) -> NDArray[np.uint8]:
         upright: an orientation noted in the file is applied.
 
     Raises:
-        SetupError: the file is neither, or is cut off.
+        SetupError: the file is neither, is cut off, or claims more pixels than any picture has.
     """
     if path.suffix == ".npz":
-        return _array(path)
+        return _picture_array(path)
     content = read_bytes(path)
-    _refuse_cut_off(content, path)
+    _refuse_unusable(content, path)
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = _decoded(content, flags)
     if image is None:
@@ -77,14 +119,25 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     """(H, W) uint8 ids of a label PNG as they are, of one with a palette its indices.
 
     Raises:
-        SetupError: no PNG, one that is cut off, or not 8 bits in one channel.
+        SetupError: no PNG, one that is cut off, or not at most 8 bits in one channel.
     """
     content = read_bytes(path)
-    indexed = content.startswith(PNG_START) and content[PNG_COLOUR_TYPE : PNG_COLOUR_TYPE + 1] == bytes([PALETTE])
-    labels = _palette_indices(content, path) if indexed else decode_png(content, path)
+    labels = _samples(content, path) if _has_raw_samples(content) else decode_png(content, path)
     if labels.dtype != np.uint8 or labels.ndim != 2:
-        raise SetupError(f"{path} is no label picture: it has {layout_of(labels)}; wanted 8 bits in one channel")
+        raise SetupError(
+            f"{path} is no label picture: it has {layout_of(labels)}; wanted 8 bits in one channel, the ids of the "
+            "classes and not their colours"
+        )
     return labels.view(np.uint8)
+
+
+def sizes_differ(image_path: Path, image: Sized, label_path: Path, labels: Sized) -> str:
+    """For messages about a picture and labels of different sizes, with the reason where the file notes it."""
+    (height, width), (rows, columns) = image.shape[:2], labels.shape[:2]
+    text = f"{image_path} is {width}x{height}, its labels {columns}x{rows} ({label_path})"
+    if (height, width) == (columns, rows) and read_rgb(image_path, upright=True).shape[:2] == (rows, columns):
+        text += "; the labels follow the orientation noted in the picture: turn its pixels, as `mogrify -auto-orient`"
+    return text
 
 
 def decode_png(content: bytes, path: Path) -> NDArray[np.generic]:
@@ -99,7 +152,7 @@ def decode_png(content: bytes, path: Path) -> NDArray[np.generic]:
     """
     if not content.startswith(PNG_START):
         raise SetupError(f"{path} is no PNG picture ({len(content)} bytes); copy or unpack it again")
-    _refuse_cut_off(content, path)
+    _refuse_unusable(content, path)
     picture = _decoded(content, cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise SetupError(f"{path} is a broken PNG, which OpenCV cannot read; copy it again")
@@ -107,8 +160,9 @@ def decode_png(content: bytes, path: Path) -> NDArray[np.generic]:
 
 
 def layout_of(picture: NDArray[np.generic]) -> str:
-    """As in "16 bits in 1 channels", for messages."""
-    return f"{8 * picture.dtype.itemsize} bits in {1 if picture.ndim == 2 else picture.shape[2]} channels"
+    """As in "16 bits in 1 channel", for messages."""
+    channels = "1 channel" if picture.ndim == 2 else f"{picture.shape[2]} channels"
+    return f"{8 * picture.dtype.itemsize} bits in {channels}"
 
 
 def jpeg_is_whole(content: bytes) -> bool:
@@ -117,20 +171,47 @@ def jpeg_is_whole(content: bytes) -> bool:
     Neither the last bytes nor any end marker would tell: cameras append bytes of their own behind it, and the
     thumbnail in the headers has one too. Among the pixels it cannot occur.
     """
+    scan = next((position for marker, position in _jpeg_headers(content) if marker == JPEG_SCAN), None)
+    return scan is None or content.find(JPEG_END, scan) >= 0
+
+
+def claimed_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height, px, that a PNG, JPEG or BMP file says it has; None where it does not say."""
+    if content.startswith(PNG_START) and len(content) >= PNG_COLOUR_TYPE:
+        return unpack_from(">II", content, 16)
+    if content.startswith(BMP_START) and len(content) >= 26:
+        width, height = unpack_from("<ii", content, 18)
+        return abs(width), abs(height)
+    if content.startswith(JPEG_START):
+        for marker, position in _jpeg_headers(content):
+            if marker in JPEG_FRAMES and position + 9 <= len(content):
+                height, width = unpack_from(">HH", content, position + 5)
+                return width, height
+    return None
+
+
+def _jpeg_headers(content: bytes) -> Iterator[tuple[int, int]]:
+    """Marker and place of each part before the pixels, and of the pixels."""
     position = len(JPEG_START)
     while position + 4 <= len(content) and content[position] == 0xFF:
-        if content[position + 1] == JPEG_SCAN:
-            return content.find(JPEG_END, position) >= 0
+        marker = content[position + 1]
+        yield marker, position
+        if marker == JPEG_SCAN:
+            return
         position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
-    return True
 
 
-def _refuse_cut_off(content: bytes, path: Path) -> None:
-    """OpenCV may make the rest grey, with lines of its own on the terminal at most."""
+def _refuse_unusable(content: bytes, path: Path) -> None:
+    """OpenCV may make the rest of a picture grey, with lines of its own on the terminal at most."""
     jpeg, png = content.startswith(JPEG_START), content.startswith(PNG_START)
     if (jpeg and not jpeg_is_whole(content)) or (png and PNG_END not in content):
         kind = "JPEG" if jpeg else "PNG"
         raise SetupError(f"{path} is cut off: {len(content)} bytes without the end of a {kind}; remove or replace it")
+    width, height = claimed_size(content) or (0, 0)
+    if width * height > LARGEST_PICTURE:
+        raise SetupError(
+            f"{path} claims {width}x{height} pixels, more than {LARGEST_PICTURE}; make it smaller or remove it"
+        )
 
 
 def _decoded(content: bytes, flags: int) -> NDArray[Any] | None:
@@ -143,8 +224,16 @@ def _decoded(content: bytes, flags: int) -> NDArray[Any] | None:
         return None
 
 
-def _palette_indices(content: bytes, path: Path) -> NDArray[np.generic]:
-    """OpenCV gives colours for indices, but takes the same pixels for grey levels where the header says so."""
+def _has_raw_samples(content: bytes) -> bool:
+    """Whether OpenCV would turn the samples of a PNG: indices into colours, few bits into levels of 0..255."""
+    if not content.startswith(PNG_START) or len(content) <= PNG_COLOUR_TYPE:
+        return False
+    kind = content[PNG_COLOUR_TYPE]
+    return kind == PALETTE or (kind == GREY and content[PNG_DEPTH] in GREY_STEPS)
+
+
+def _samples(content: bytes, path: Path) -> NDArray[np.generic]:
+    """As they are stored. OpenCV takes indices for grey levels where the header says so, and spreads few bits."""
     header = bytearray(content[PNG_DEPTH - 8 : PNG_COLOUR_TYPE + 4])
     header[9] = GREY
     kept = [_chunk(b"IHDR", bytes(header))]
@@ -163,18 +252,30 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + kind + data + crc32(kind + data).to_bytes(4, "big")
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 
-def _array(path: Path) -> NDArray[np.uint8]:
+def read_array(path: Path) -> NDArray[np.generic]:
+    """(H, W, 3) the one array in an .npz.
+
+    Raises:
+        SetupError: it cannot be read, or holds something else.
+    """
     try:
         with np.load(path) as arrays:
-            (image,) = (arrays[name] for name in arrays.files)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+            (array,) = (arrays[name] for name in arrays.files)
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise SetupError(f"{path} cannot be read as an .npz with one array ({error}); replace it") from error
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise SetupError(f"{path} holds {array.dtype} {array.shape}, not a picture (H, W, 3)")
+    return array
+
+
+def _picture_array(path: Path) -> NDArray[np.uint8]:
+    image = read_array(path)
+    if image.dtype != np.uint8:
         raise SetupError(f"{path} holds {image.dtype} {image.shape}, not a uint8 picture (H, W, 3)")
-    return image
+    return image.view(np.uint8)
 
 
 def write_picture(path: Path, picture: NDArray[np.generic], quality: int = 92) -> None:
@@ -187,6 +288,8 @@ def write_picture(path: Path, picture: NDArray[np.generic], quality: int = 92) -
     Raises:
         SetupError: it cannot be written.
     """
-    done, contents = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    # OpenCV 5 warns of a quality that the format does not know
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    done, contents = cv2.imencode(path.suffix, picture, parameters)
     assert done, f"{picture.dtype} {picture.shape} is no picture"
     write_whole(path, contents.tobytes())

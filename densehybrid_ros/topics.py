@@ -54,7 +54,8 @@ class Topic:
         return f"{node}/" + (f"{camera}/" if camera else "") + self.name
 
 
-def _taken(name: str, kind: str, description: str, depth: int = 1) -> Topic:
+def _taken(name: str, kind: str, description: str, depth: int = 5) -> Topic:
+    """With a history of less than 5, parts of images that are sent again find no room (benchmarks/arrivals.py)."""
     return Topic(name, kind, description, depth, reliable=False)
 
 
@@ -68,10 +69,10 @@ def _with_obstacles(name: str, kind: str, description: str) -> Topic:
 
 IMAGE = _taken("image_raw", "sensor_msgs/msg/Image", "the newest frame wins; or compressed")
 CAMERA_INFO = _taken("camera_info", "sensor_msgs/msg/CameraInfo", "not waited for; the last one is kept")
-DISPARITY = _taken("disparity", "stereo_msgs/msg/DisparityImage", "32FC1, of the image's size", 2)
-DEPTH = _taken("depth", "sensor_msgs/msg/Image", "32FC1 in m, 16UC1 in mm, registered to the image", 2)
-RIGHT_IMAGE = _taken("right/image_raw", "sensor_msgs/msg/Image", "of a rectified pair; matched here; or compressed", 2)
-RIGHT_INFO = _taken("right/camera_info", "sensor_msgs/msg/CameraInfo", "of the right camera", 2)
+DISPARITY = _taken("disparity", "stereo_msgs/msg/DisparityImage", "32FC1, of the image's size")
+DEPTH = _taken("depth", "sensor_msgs/msg/Image", "32FC1 in m, 16UC1 in mm, registered to the image")
+RIGHT_IMAGE = _taken("right/image_raw", "sensor_msgs/msg/Image", "of a rectified pair; matched here; or compressed")
+RIGHT_INFO = _taken("right/camera_info", "sensor_msgs/msg/CameraInfo", "of the right camera")
 INPUTS = (IMAGE, CAMERA_INFO, DISPARITY, DEPTH, RIGHT_IMAGE, RIGHT_INFO)
 
 SEMANTIC = _answer("semantic/image_raw", "sensor_msgs/msg/Image", "mono8: 0..K−1", "semantic")
@@ -92,7 +93,9 @@ OVERLAY = _with_obstacles(
     "rgb8: palette over the picture, legend; obstacles outlined, with number, range, closing speed, score",
 )
 OVERLAY_JPEG = replace(OVERLAY.compressed, description="the same as JPEG")
-SEMANTIC_INFO = _answer("semantic/camera_info", "sensor_msgs/msg/CameraInfo", "scaled to the image, under its header")
+SEMANTIC_INFO = _answer(
+    "semantic/camera_info", "sensor_msgs/msg/CameraInfo", "scaled to the maps, under the image's header"
+)
 MAPS = (SEMANTIC, ANOMALY, OPEN_SET, SEMANTIC_COLOUR, OPEN_SET_COLOUR, OVERLAY, OVERLAY_JPEG, SEMANTIC_INFO)
 
 OBSTACLE_POINTS = _with_obstacles(

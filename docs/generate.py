@@ -30,6 +30,7 @@ from densehybrid_ros.topics import (
     SEMANTIC_COLOUR,
     Topic,
 )
+from densehybrid_ros.training.baselines.settings import ScoreSettings
 from densehybrid_ros.training.datasets import CHECKABLE
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
@@ -48,6 +49,7 @@ SETTINGS = {
     "evaluator parameters": EvaluatorSettings,
     "recipe keys": Recipe,
     "set keys": SetSource,
+    "score settings": ScoreSettings,
 }
 TOPICS = {"taken": topics.INPUTS, "published": topics.OUTPUTS, "ground truth": topics.TRUTHS}
 

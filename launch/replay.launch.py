@@ -1,11 +1,12 @@
 """A recorded drive through the node: ros2 launch densehybrid_ros replay.launch.py bag:=lostandfound.mcap evaluate:=true
 
-`bag` is a rosbag2, as `densehybrid convert` writes it: played with its disparity, its ground truth and its stamps.
+`bag` is a bag, as `densehybrid convert` or a recorder writes it: played with its disparity, depth, ground truth and
+stamps; `image_topic:=…` chooses the pictures.
 `input` is that, or a folder of pictures, a video, or roadworld. For a bag that `ros2 bag play` plays, take
 camera.launch.py with use_sim_time:=true instead. Ends with status 0 when all is played, with another when a node fails.
 """
 
-from launch.actions import EmitEvent, IncludeLaunchDescription, OpaqueFunction, RegisterEventHandler
+from launch.actions import EmitEvent, GroupAction, IncludeLaunchDescription, OpaqueFunction, RegisterEventHandler
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
@@ -26,12 +27,15 @@ from densehybrid_ros.launching import (
     typed,
 )
 from densehybrid_ros.nodes.player.settings import PlayerSettings
-from densehybrid_ros.topics import CLOCK, OPEN_SET
+from densehybrid_ros.options import settings_of
+from densehybrid_ros.playback.played import LONGEST_PAUSE, BagTopics
+from densehybrid_ros.topics import CLOCK, IMAGE, OPEN_SET
 from launch import LaunchDescription
 
+TOPICS = tuple(entry.name for entry in settings_of(BagTopics))
 PLAYER_ARGUMENTS = {
-    **described(PlayerSettings, "input", "rate", "loop", "start_paused"),
-    "bag": ("", "a rosbag2 (folder, .mcap, .db3); goes before input"),
+    **described(PlayerSettings, "input", "rate", "loop", "start_paused", *TOPICS),
+    "bag": ("", "a bag (folder, .mcap, .db3, the same with .zstd, .bag of ROS 1); goes before input"),
     "every_frame": ("false", "wait for the answer to each frame, so that none is dropped however slow the machine is"),
 }
 EVALUATOR_ARGUMENTS = {
@@ -58,7 +62,12 @@ def generate_launch_description() -> LaunchDescription:
             *((name, LaunchConfiguration(name)) for name in [*CAMERA_ARGUMENTS, "params_file"]),
             # whatever the parameter file says: the player plays plain images, and waits for one who takes them
             ("image_transport", "raw"),
+            ("lazy", "false"),
             ("must_start", "true"),
+            ("camera_timeout", str(LONGEST_PAUSE)),
+            # named like arguments of our own, which are topics of the bag
+            ("image_topic", IMAGE.name),
+            *((name, "") for name in TOPICS if name != "image_topic"),
         ],
     )
     evaluator = Node(
@@ -73,7 +82,9 @@ def generate_launch_description() -> LaunchDescription:
     )
     arguments = PLAYER_ARGUMENTS | EVALUATOR_ARGUMENTS | CAMERA_ARGUMENTS
     failed = RegisterEventHandler(OnProcessExit(on_exit=failure))
-    return LaunchDescription([*declarations(arguments), failed, segmenter, evaluator, OpaqueFunction(function=player)])
+    # in a group of its own, as the arguments of what is included would stay in force behind it
+    alone = GroupAction([segmenter])
+    return LaunchDescription([*declarations(arguments), failed, alone, evaluator, OpaqueFunction(function=player)])
 
 
 def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -82,6 +93,7 @@ def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     kinds = {"rate": float, "loop": bool, "start_paused": bool}
     parameters = {name: typed(name, kind) for name, kind in kinds.items()}
     answers = OPEN_SET.under(values["name"]) if values["every_frame"].lower() == "true" else ""
+    parameters |= {name: text(values[name]) for name in TOPICS}
     parameters |= {"input": text(values["bag"] or values["input"]), "lockstep": text(answers)}
     judged = values["evaluate"].lower() == "true"
     node = Node(

@@ -26,11 +26,20 @@ class HybridSegmenter(nn.Module):
     """
 
     def __init__(
-        self, segmenter: nn.Module, classifier: str, classes: int, channels: int, mean: Tensor, deviation: Tensor
+        self,
+        segmenter: nn.Module,
+        classifier: str,
+        classes: int,
+        channels: int,
+        mean: Tensor,
+        deviation: Tensor,
+        align_corners: bool,
     ) -> None:
         super().__init__()
         self.segmenter = segmenter
         self.classifier, self.classes = classifier, classes
+        self.class_convolution = f"{SEGMENTER}{classifier}"
+        self.align_corners = align_corners
         self.logits_ood = dataset_head(channels)
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("deviation", deviation, persistent=False)
@@ -94,6 +103,7 @@ def attach(
     classifier: str,
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    align_corners: bool = False,
 ) -> HybridSegmenter:
     """Gives a segmenter the dataset head (DenseHybrid, Fig. 2).
 
@@ -101,6 +111,7 @@ def attach(
         model: takes (B, 3, H, W); what it returns does not matter.
         classifier: dotted path of its last convolution, the one whose output channels are the classes.
         mean, deviation: the normalisation that the model wants of RGB in [0, 1].
+        align_corners: how the model upsamples its logits.
 
     Returns:
         a segmenter that takes RGB in [0, 1] and shares the weights of `model`.
@@ -130,4 +141,5 @@ def attach(
         last.in_channels,
         torch.tensor(mean).view(shape),
         torch.tensor(deviation).view(shape),
+        align_corners,
     )

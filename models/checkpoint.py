@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save
 from torch import nn
@@ -19,10 +20,11 @@ from torch import nn
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.models import build_model
+from densehybrid_ros.models.image_pyramid import WHOLE, at_scales
 from densehybrid_ros.models.tensor_files import read_safetensors
 
 FORMAT = "densehybrid-weights-1"
-BUNDLED = Path(__file__).parent / "weights" / "ladder_lite0_camvid.safetensors"
+BUNDLED = Path(__file__).parent / "weights" / "ladder_lite0_roads.safetensors"
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,11 @@ class Calibration:
     measured_on: str
 
     def threshold_at(self, true_positive_rate: float) -> float:
-        """The highest stored threshold that reaches that true-positive rate (0..1)."""
-        for threshold, reached in zip(self.thresholds, self.true_positive_rate, strict=True):
-            if reached >= true_positive_rate:
-                return threshold
-        return self.thresholds[-1]
+        """The threshold at that true-positive rate (0..1), between stored points on the line through them.
+
+        Beyond the ends of the curve it is that of the end.
+        """
+        return float(np.interp(true_positive_rate, self.true_positive_rate, self.thresholds))
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class WeightsInfo:
     """Pixels; the width at which these weights work best. 0 = native."""
     threshold: float
     """Default threshold on the hybrid score, in nats."""
+    scales: list[float] = field(default_factory=lambda: list(WHOLE))
+    """Of the pictures whose logits are averaged: 1, that of `inference_width`, and smaller ones."""
     calibration: dict[str, Calibration] = field(default_factory=dict)
     """By name of the score."""
     training_data: str = ""
@@ -95,6 +99,27 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:
     return model.eval(), info
 
 
+def load_network(path: Path) -> tuple[nn.Module, WeightsInfo]:
+    """As `load_weights`, but as it answers at run time: at all its scales.
+
+    Raises:
+        SetupError: as there.
+    """
+    model, info = load_weights(path)
+    return at_scales(model, info.scales), info
+
+
+def weights_hash(path: Path) -> str:
+    """SHA-256 of what `load_network` gives: of the tensors as the file has it, which loading checks, and of the scales.
+
+    Raises:
+        SetupError: missing or truncated file, or none of weights.
+    """
+    info, digest, _ = _open(path)
+    whole = tuple(info.scales) == WHOLE
+    return digest if whole else hashlib.sha256(f"{digest} {info.scales}".encode()).hexdigest()
+
+
 def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 over names, shapes, dtypes and bytes of all tensors, in order of name."""
     digest = hashlib.sha256()
@@ -103,6 +128,12 @@ def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def check_scales(scales: Sequence[float]) -> None:
+    """Raises ValueError unless they are 1 and smaller ones."""
+    if not scales or scales[0] != 1 or not all(0 < each < 1 for each in scales[1:]):
+        raise ValueError(f"scales {list(scales)}; the first is 1, the others lie between 0 and 1")
 
 
 def _open(path: Path) -> tuple[WeightsInfo, str, dict[str, torch.Tensor]]:
@@ -132,6 +163,7 @@ def _check_info(info: WeightsInfo) -> None:
         raise ValueError(f"{len(info.classes)} classes and {len(info.palette)} colours")
     if not math.isfinite(info.threshold):
         raise ValueError(f"threshold {info.threshold}")
+    check_scales(info.scales)
     for name, curve in info.calibration.items():
         lengths = {len(curve.thresholds), len(curve.true_positive_rate), len(curve.false_positive_rate)}
         if len(lengths) != 1 or 0 in lengths or not all(map(math.isfinite, curve.thresholds)):

@@ -37,10 +37,14 @@ class AtrousSpatialPyramidPooling(nn.Module):
 class DeepLabWideResNet(WideResNetTrunk):
     """The class head `final` and the dataset head `logits_ood` read the same 304 channels at stride 2.
 
-    The trunk's parts lie beside the decoder's: that is how the released keys have them.
+    The trunk's parts lie beside the decoder's: that is how the released keys have them. Corners are aligned wherever
+    it is upsampled, as its published weights were trained.
     """
 
     stride = 2
+    class_convolution = "final.6"
+    size_multiple = 8
+    align_corners = True
     normalisation = "inside the model: ImageNet mean and deviation"
 
     def __init__(self, classes: int) -> None:
@@ -70,8 +74,7 @@ class DeepLabWideResNet(WideResNetTrunk):
         """(B, 3, H, W) RGB in [0, 1] → logits (B, K, H/2, W/2) and dataset logits (B, 2, H/2, W/2)."""
         fine, features = super().forward((images - self.mean) / self.deviation)  # type: ignore[operator]
         coarse = self.bot_aspp(self.aspp(features))
-        # corners aligned inside the network, as its published weights were trained
-        upsampled = F.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=True)
+        upsampled = F.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=self.align_corners)
         features = torch.cat([self.bot_fine(fine), upsampled], 1)
         return self.final(features), self.logits_ood(features)
 

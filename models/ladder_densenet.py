@@ -110,6 +110,7 @@ class LadderDenseNet(nn.Module):
     """LDN-121 with the class head (`logits`) and the dataset head (`logits_ood`)."""
 
     stride = 4
+    class_convolution = "logits.conv"
     normalisation = "none: RGB in [0, 1]"
 
     def __init__(self, classes: int) -> None:

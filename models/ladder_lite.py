@@ -17,6 +17,7 @@ class LadderLite0(nn.Module):
     """EfficientNet-Lite0, spatial pyramid pooling, three rungs, class head and dataset head."""
 
     stride = 4
+    class_convolution = "logits.conv"
     normalisation = "inside the model: ImageNet mean and standard deviation; RGB in [0, 1]"
     mean: Tensor
     deviation: Tensor

@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import GIT_LFS_POINTER
 
-POINTER = b"version https://git-lfs.github.com/spec/"
 FOREIGN = re.compile(r"GLOBAL ([\w.]+)")
 """In torch's message: what a pickle wants to have imported."""
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")
@@ -83,7 +83,7 @@ def refuse_what_is_no_file_of_tensors(path: Path, what: str) -> None:
     if not path.is_file():
         raise SetupError(f"{what} {path} does not exist")
     with path.open("rb") as file:
-        if file.read(len(POINTER)) == POINTER:
+        if file.read(len(GIT_LFS_POINTER)) == GIT_LFS_POINTER:
             raise SetupError(f"{what} {path} is a Git LFS pointer, not the file; run `git lfs pull` in its clone")
 
 

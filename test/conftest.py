@@ -16,6 +16,8 @@ from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import Calibration, WeightsInfo, save_weights
 
 cv2.setNumThreads(1)
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # which Triton reads when it is imported
 SHARED = Path(os.environ.get("DENSEHYBRID_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 CLASSES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
 
@@ -33,6 +35,15 @@ def shared_memory() -> Iterator[None]:
     """Nodes that tests kill leave 67 MB each."""
     yield
     remove_abandoned_segments()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Engines that tests build, here or in nodes, are not left to the user."""
+    folder = tmp_path_factory.mktemp("cache_home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
 
 
 def random_weights_info(threshold: float = 0.25) -> WeightsInfo:

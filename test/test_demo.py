@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
+from densehybrid_ros.cli import main
+from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.roadworld import Roadworld
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -51,6 +53,27 @@ def test_a_labelled_folder_gives_overlays_a_video_and_figures(tmp_path: Path, ra
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 3
 
 
+def test_pauses_between_frames_are_no_fault(tmp_path: Path, random_weights: Path) -> None:
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((64, 96, 3), 90 * number, np.uint8))
+    options = ["--input", str(tmp_path), "--rate", "0.25", "--out", str(tmp_path / "out")]
+    result = demo(*options, "--weights", str(random_weights))
+    assert result.returncode == 0, result.stderr
+    assert "no frame comes" not in result.stderr
+
+
+def test_a_topic_of_a_bag_can_be_chosen(tmp_path: Path, random_weights: Path) -> None:
+    pytest.importorskip("rosbags", reason="rosbags is not installed")
+    render_lostandfound(tmp_path / "drive", "test", [20_005], 2, 160, 96, first_frame=22, frame_step=3)
+    bag, out = tmp_path / "drive.mcap", tmp_path / "out"
+    main(["convert", "lostandfound", str(tmp_path / "drive"), str(bag)])
+    topic = "/camera/right/image_raw"
+    result = demo("--input", str(bag), "--image-topic", topic, "--out", str(out), "--weights", str(random_weights))
+    assert result.returncode == 0, result.stderr
+    assert f"topic {topic}/compressed (colour), camera_info /camera/right/camera_info" in result.stdout
+    assert json.loads((out / "summary.json").read_text())["frames_out"] == 2
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -71,5 +94,5 @@ def test_a_node_that_fails_is_shown_and_ends_the_demo(tmp_path: Path) -> None:
     occupied.write_text("no folder")
     result = demo("--out", str(occupied / "out"), "--frames", "1")
     assert result.returncode == 2
-    assert "cannot be made" in result.stderr
+    assert "cannot be written: Not a directory" in result.stderr
     assert "Traceback" not in result.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,16 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.pictures import natural_order, picture_files, read_labels, read_rgb
+from densehybrid_ros.pictures import (
+    LARGEST_PICTURE,
+    claimed_size,
+    natural_order,
+    picture_files,
+    pictures_in,
+    read_labels,
+    read_rgb,
+    sizes_differ,
+)
 
 
 @pytest.fixture
@@ -104,11 +115,11 @@ def test_of_a_palette_the_indices_are_read(tmp_path: Path, bits: int, transparen
 def test_label_pictures_have_8_bits_in_one_channel(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     for pixels, found in (
-        (np.zeros((8, 8), np.uint16), "16 bits in 1"),
-        (np.zeros((8, 8, 3), np.uint8), "8 bits in 3"),
+        (np.zeros((8, 8), np.uint16), "16 bits in 1 channel"),
+        (np.zeros((8, 8, 3), np.uint8), "8 bits in 3 channels"),
     ):
         cv2.imwrite(str(path), pixels)
-        with pytest.raises(SetupError, match=rf"{found} channels; wanted 8 bits in one channel"):
+        with pytest.raises(SetupError, match=rf"{found}; wanted 8 bits in one channel"):
             read_labels(path)
 
 
@@ -118,3 +129,91 @@ def test_hidden_files_are_no_pictures_and_numbers_count_as_numbers() -> None:
     assert [path.name for path in found] == ["10.png", "9.png", "a.webp", "b10.png", "b2.PNG"]
     by_number = [path.name for path in sorted(found, key=natural_order)]
     assert by_number == ["9.png", "10.png", "a.webp", "b2.PNG", "b10.png"]
+
+
+def png_of(size: tuple[int, int], bits: int, kind: int, rows: bytes) -> bytes:
+    """Width and height, bits of a sample, colour type, and the rows with their filter bytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", *size, bits, kind, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_of_grey_labels_with_few_bits_the_samples_are_read(tmp_path: Path, bits: int) -> None:
+    """As png optimisers write them; OpenCV spreads them over 0..255: of 4 bits, 3 becomes 51."""
+    samples = np.random.default_rng(bits).integers(0, 1 << bits, (6, 16)).astype(np.uint8)
+    rows = np.packbits(np.unpackbits(samples[..., None], axis=2)[..., 8 - bits :].reshape(6, -1), axis=1)
+    (tmp_path / "a.png").write_bytes(png_of((16, 6), bits, 0, b"".join(b"\0" + row.tobytes() for row in rows)))
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png"), samples)
+    assert read_rgb(tmp_path / "a.png").max() == 255
+
+
+@pytest.mark.parametrize("read", [read_rgb, read_labels])
+def test_a_picture_that_claims_a_hundred_thousand_rows_is_named_and_not_decoded(tmp_path: Path, read: object) -> None:
+    assert callable(read)
+    (tmp_path / "a.png").write_bytes(png_of((100_000, 100_000), 8, 0, bytes(100)))
+    with pytest.raises(SetupError, match=rf"a\.png claims 100000x100000 pixels, more than {LARGEST_PICTURE}"):
+        read(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(png_of((20_000, 20_000), 8, 0, bytes(100)))  # OpenCV would take it
+    with pytest.raises(SetupError, match="claims 20000x20000"):
+        read(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp"])
+def test_the_claimed_size_is_that_of_the_picture(tmp_path: Path, ending: str) -> None:
+    cv2.imwrite(str(tmp_path / f"a{ending}"), np.zeros((31, 57, 3), np.uint8))
+    content = (tmp_path / f"a{ending}").read_bytes()
+    assert claimed_size(content) == (57, 31)
+    for length in range(80):
+        claimed_size(content[:length])  # whatever is cut off, nothing is read behind the end
+    assert claimed_size(b"RIFF and more") is None
+
+
+def test_what_drivers_and_disks_append_to_a_picture_is_passed_over(tmp_path: Path, gradient: np.ndarray) -> None:
+    for ending in (".jpg", ".png"):
+        path = tmp_path / f"a{ending}"
+        cv2.imwrite(str(path), gradient)
+        plain = read_rgb(path)
+        path.write_bytes(path.read_bytes() + bytes(5000))
+        np.testing.assert_array_equal(read_rgb(path), plain)
+
+
+def test_a_pointer_of_git_lfs_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 734\n")
+    for read in (read_rgb, read_labels):
+        with pytest.raises(SetupError, match=r"a\.jpg is a Git LFS pointer.*git lfs pull"):
+            read(path)
+
+
+def test_labels_that_follow_an_orientation_are_told_from_labels_of_another_picture(
+    tmp_path: Path, gradient: np.ndarray
+) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    exif = image.Exif()
+    exif[0x0112] = 6
+    path, labels = tmp_path / "a.jpg", tmp_path / "a.png"
+    jpeg_of(path, gradient, exif=exif)
+    turned = sizes_differ(path, read_rgb(path), labels, np.zeros((192, 128)))
+    assert turned.startswith(f"{path} is 192x128, its labels 128x192 ({labels})")
+    assert "orientation" in turned
+    assert "orientation" not in sizes_differ(path, read_rgb(path), labels, np.zeros((64, 64)))
+
+
+def test_a_folder_gives_its_pictures_in_natural_order_or_says_that_it_may_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("f10.png", "f2.png", "._f1.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in pictures_in(tmp_path)] == ["f2.png", "f10.png"]
+
+    def forbidden(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    with pytest.raises(SetupError, match="cannot be read: Permission denied"):
+        pictures_in(tmp_path)

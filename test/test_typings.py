@@ -46,6 +46,7 @@ def test_what_comes_out_has_the_type_of_what_goes_in(dtype: type) -> None:
         cv2.merge([picture, picture]),
         cv2.remap(picture, *np.mgrid[0:8, 0:9].astype(np.float32)[::-1], cv2.INTER_LINEAR),
         cv2.resize(picture, (5, 4), interpolation=cv2.INTER_AREA),
+        cv2.transform(picture[..., None], np.ones((1, 2))),
         cv2.warpAffine(picture, matrix, (5, 4), flags=cv2.INTER_LINEAR),
         cv2.warpPerspective(picture, square, (5, 4), flags=cv2.INTER_LINEAR),
     ]

@@ -20,7 +20,10 @@ Box: TypeAlias = tuple[tuple[float, float], tuple[float, float], float]
 BORDER_CONSTANT: int
 BORDER_REFLECT_101: int
 BORDER_REPLICATE: int
+CAP_PROP_FRAME_COUNT: int
 CAP_PROP_FPS: int
+CAP_PROP_FRAME_COUNT: int
+CAP_PROP_POS_MSEC: int
 CC_STAT_AREA: int
 CHAIN_APPROX_SIMPLE: int
 COLOR_BGR2RGB: int
@@ -36,9 +39,11 @@ COLOR_RGB2GRAY: int
 COLOR_RGB2HSV: int
 COLOR_RGBA2RGB: int
 COLOR_YUV2RGB_NV12: int
+COLOR_YUV2RGB_NV21: int
 COLOR_YUV2RGB_UYVY: int
 COLOR_YUV2RGB_YUY2: int
 CV_8U: int
+CV_32S: int
 FILLED: int
 FONT_HERSHEY_SIMPLEX: int
 IMREAD_COLOR: int
@@ -49,6 +54,7 @@ INTER_AREA: int
 INTER_CUBIC: int
 INTER_LINEAR: int
 INTER_NEAREST: int
+INTER_NEAREST_EXACT: int
 LINE_AA: int
 RETR_EXTERNAL: int
 WARP_INVERSE_MAP: int
@@ -106,6 +112,9 @@ def calcHist(
     ranges: Sequence[float],
 ) -> NDArray[np.float32]: ...
 def circle(img: NDArray[T], center: Size, radius: int, color: Colour, thickness: int = ...) -> NDArray[T]: ...
+def connectedComponents(
+    image: NDArray[np.uint8], *, connectivity: int, ltype: int
+) -> tuple[int, NDArray[np.int32]]: ...
 def connectedComponentsWithStats(
     image: NDArray[np.uint8], *, connectivity: int
 ) -> tuple[int, NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]: ...
@@ -181,6 +190,7 @@ def resize(
 def setNumThreads(nthreads: int) -> None: ...
 def setRNGSeed(seed: int) -> None: ...
 def undistortPoints(src: NDArray[T], cameraMatrix: NDArray[Any], distCoeffs: NDArray[Any]) -> NDArray[T]: ...
+def transform(src: NDArray[T], m: NDArray[np.floating]) -> NDArray[T]: ...
 def warpAffine(
     src: NDArray[T],
     M: NDArray[np.floating],
@@ -190,4 +200,6 @@ def warpAffine(
     borderMode: int = ...,
     borderValue: Colour = ...,
 ) -> NDArray[T]: ...
-def warpPerspective(src: NDArray[T], M: NDArray[np.floating], dsize: Size, *, flags: int) -> NDArray[T]: ...
+def warpPerspective(
+    src: NDArray[T], M: NDArray[np.floating], dsize: Size, *, flags: int, borderMode: int = ...
+) -> NDArray[T]: ...

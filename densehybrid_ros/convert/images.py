@@ -19,6 +19,13 @@ from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 SMALLEST_BAYER = 3
 """px; of smaller pictures OpenCV makes black ones without a word."""
 
+BLACK = np.uint8(16)
+"""The luma of video."""
+VIDEO_TO_RGB = np.array(
+    [[1.164, 0, 1.596, -222.912], [1.164, -0.392, -0.813, 135.616], [1.164, 2.017, 0, -276.8]], np.float32
+)
+"""Y, U, V, 1 → R, G, B, for luma of 16..235 and chroma of 16..240 (ITU-R BT.601)."""
+
 
 class FrameError(ValueError):
     """A message that cannot be used, and why; the frame is dropped and counted."""
@@ -34,12 +41,26 @@ class Encoding:
     to_rgb: Callable[[NDArray[np.generic]], NDArray[np.uint8]]
     """(H, W[, C]) in the machine's byte order → (H, W, 3) uint8."""
     even_width: bool = False
-    half_rows: bool = False
-    """Half as many rows of chroma follow those of luma."""
+    planes: int = 2
+    """Rows of `step` bytes for every two of the picture: 3 and 6 where a plane of chroma follows that of luma."""
 
     def rows(self, message: Image) -> int:
         """Rows of `step` bytes that the data must hold."""
-        return message.height * 3 // 2 if self.half_rows else message.height
+        return message.height * self.planes // 2
+
+    def step(self, message: Image) -> int:
+        """Bytes from one row to the next.
+
+        `sensor_msgs` counts two channels for encodings with a plane of chroma, and drivers that multiply by them say
+        twice as much as their rows have.
+        """
+        tight = message.width * self.channels * self.depth
+        doubled = self.planes > 2 and message.step == 2 * tight and len(message.data) == tight * self.rows(message)
+        return tight if doubled else message.step
+
+    def pixels(self, message: Image) -> NDArray[np.generic]:
+        """(rows, W[, C]) as `to_rgb` wants them; the layout has been checked."""
+        return _pixels(message, self.step(message), self.channels, self.depth, self.rows(message))
 
 
 def check_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> None:
@@ -52,15 +73,16 @@ def check_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> None:
     if encoding is None:
         if cv_bridge_class() is None:
             raise FrameError(f"encoding '{message.encoding}' is not supported; supported are {', '.join(ENCODINGS)}")
-        _check_layout(message, message.width, message.height, max_pixels)
+        _check_layout(message, message.step, message.width, message.height, max_pixels)
         return
     if encoding.even_width and message.width % 2:
         raise FrameError(f"encoding '{message.encoding}' needs an even width, not {message.width}")
     if message.encoding.startswith("bayer") and min(message.width, message.height) < SMALLEST_BAYER:
         raise FrameError(f"a Bayer picture of {message.width}x{message.height} is too small to be interpolated")
-    if encoding.half_rows and message.height % 2:
+    if encoding.planes % 2 and message.height % 2:
         raise FrameError(f"encoding '{message.encoding}' needs an even height, not {message.height}")
-    _check_layout(message, message.width * encoding.channels * encoding.depth, encoding.rows(message), max_pixels)
+    row_bytes = message.width * encoding.channels * encoding.depth
+    _check_layout(message, encoding.step(message), row_bytes, encoding.rows(message), max_pixels)
 
 
 def rgb_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.uint8]:
@@ -76,7 +98,7 @@ def rgb_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArra
     encoding = ENCODINGS.get(message.encoding)
     if encoding is None:
         return _rgb_through_cv_bridge(message)
-    return encoding.to_rgb(_pixels(message, encoding.channels, encoding.depth, encoding.rows(message)))
+    return encoding.to_rgb(encoding.pixels(message))
 
 
 def array_from_image(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.uint8] | NDArray[np.float32]:
@@ -99,8 +121,8 @@ def pixels_of(message: Image, depth: int, max_pixels: int = MAX_IMAGE_PIXELS) ->
     Raises:
         FrameError: a layout that does not fit its data.
     """
-    _check_layout(message, message.width * depth, message.height, max_pixels)
-    return _pixels(message, 1, depth, message.height)
+    _check_layout(message, message.step, message.width * depth, message.height, max_pixels)
+    return _pixels(message, message.step, 1, depth, message.height)
 
 
 def image_message(values: NDArray[np.generic], encoding: str, header: Header) -> Image:
@@ -121,12 +143,12 @@ def image_fields(contiguous: NDArray[np.generic], encoding: str, header: Header)
     return message
 
 
-def _pixels(message: Image, channels: int, depth: int, rows: int) -> NDArray[np.generic]:
+def _pixels(message: Image, step: int, channels: int, depth: int, rows: int) -> NDArray[np.generic]:
     """View of the rows without their padding, (rows, W) or (rows, W, C), uint8 or native uint16/uint32.
 
     The layout has been checked.
     """
-    table = np.frombuffer(message.data, np.uint8, message.step * rows).reshape(rows, message.step)
+    table = np.frombuffer(message.data, np.uint8, step * rows).reshape(rows, step)
     used = table[:, : message.width * channels * depth]
     if depth > 1:
         order = ">" if message.is_bigendian else "<"
@@ -152,15 +174,15 @@ def scaled_camera_info(info: CameraInfo, width: int, height: int, header: Header
     return scaled
 
 
-def _check_layout(message: Image, row_bytes: int, rows: int, max_pixels: int) -> None:
+def _check_layout(message: Image, step: int, row_bytes: int, rows: int, max_pixels: int) -> None:
     if message.width == 0 or message.height == 0:
         raise FrameError(f"image of {message.width}x{message.height} has no pixels")
     if message.width * message.height > max_pixels:
         raise FrameError(f"image of {message.width}x{message.height} has more than {max_pixels} pixels")
-    if message.step < row_bytes:
-        raise FrameError(f"step {message.step} is less than the {row_bytes} bytes of a {message.encoding} row")
-    if len(message.data) < message.step * rows:
-        raise FrameError(f"truncated: {len(message.data)} bytes where step x rows = {message.step * rows}")
+    if step < row_bytes:
+        raise FrameError(f"step {step} is less than the {row_bytes} bytes of a {message.encoding} row")
+    if len(message.data) < step * rows:
+        raise FrameError(f"truncated: {len(message.data)} bytes where step x rows = {step * rows}")
 
 
 @cache
@@ -201,11 +223,35 @@ def _from_16_bit(code: int | None) -> Callable[[NDArray[np.generic]], NDArray[np
     return convert
 
 
+@dataclass(frozen=True)
+class FullChroma(Encoding):
+    """Luma, and behind it U and V of every pixel in rows of twice the step."""
+
+    def pixels(self, message: Image) -> NDArray[np.generic]:
+        """(H, W, 3) Y, U, V; luma below black is black, as OpenCV has it."""
+        step, height, width = self.step(message), message.height, message.width
+        luma, *chroma = np.frombuffer(message.data, np.uint8, 3 * height * step).reshape(3, height * step)
+        pairs = np.concatenate(chroma).reshape(height, 2 * step)[:, : 2 * width].reshape(height, width, 2)
+        return np.dstack([np.maximum(luma.reshape(height, step)[:, :width], BLACK), pairs])
+
+
+def _full_chroma_to_rgb(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """OpenCV has no code for it; its arithmetic for NV12 (ITU-R BT.601, 16..235) with the chroma of every pixel."""
+    return cv2.transform(pixels.view(np.uint8), VIDEO_TO_RGB)
+
+
 def _unchanged(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
     return pixels.view(np.uint8)
 
 
 # OpenCV names a Bayer pattern by the second row's second and third pixel, ROS by the first two: rggb ↔ BG
+BAYER = {
+    "rggb": cv2.COLOR_BayerBG2RGB,
+    "bggr": cv2.COLOR_BayerRG2RGB,
+    "gbrg": cv2.COLOR_BayerGR2RGB,
+    "grbg": cv2.COLOR_BayerGB2RGB,
+}
+# what has no colours in its name is BGR, OpenCV's order, as cv_bridge writes it; 16UC1 is left out, for it is depth
 ENCODINGS: dict[str, Encoding] = {
     "rgb8": Encoding(3, 1, _unchanged),
     "bgr8": Encoding(3, 1, _colour(cv2.COLOR_BGR2RGB)),
@@ -215,13 +261,20 @@ ENCODINGS: dict[str, Encoding] = {
     "mono16": Encoding(1, 2, _from_16_bit(cv2.COLOR_GRAY2RGB)),
     "rgb16": Encoding(3, 2, _from_16_bit(None)),
     "bgr16": Encoding(3, 2, _from_16_bit(cv2.COLOR_BGR2RGB)),
-    "bayer_rggb8": Encoding(1, 1, _colour(cv2.COLOR_BayerBG2RGB)),
-    "bayer_bggr8": Encoding(1, 1, _colour(cv2.COLOR_BayerRG2RGB)),
-    "bayer_gbrg8": Encoding(1, 1, _colour(cv2.COLOR_BayerGR2RGB)),
-    "bayer_grbg8": Encoding(1, 1, _colour(cv2.COLOR_BayerGB2RGB)),
+    "rgba16": Encoding(4, 2, _from_16_bit(cv2.COLOR_RGBA2RGB)),
+    "bgra16": Encoding(4, 2, _from_16_bit(cv2.COLOR_BGRA2RGB)),
+    **{f"bayer_{pattern}8": Encoding(1, 1, _colour(code)) for pattern, code in BAYER.items()},
+    **{f"bayer_{pattern}16": Encoding(1, 2, _from_16_bit(code)) for pattern, code in BAYER.items()},
+    "8UC1": Encoding(1, 1, _colour(cv2.COLOR_GRAY2RGB)),
+    "8UC3": Encoding(3, 1, _colour(cv2.COLOR_BGR2RGB)),
+    "8UC4": Encoding(4, 1, _colour(cv2.COLOR_BGRA2RGB)),
+    "16UC3": Encoding(3, 2, _from_16_bit(cv2.COLOR_BGR2RGB)),
+    "16UC4": Encoding(4, 2, _from_16_bit(cv2.COLOR_BGRA2RGB)),
     "yuv422": Encoding(2, 1, _colour(cv2.COLOR_YUV2RGB_UYVY), even_width=True),
     "uyvy": Encoding(2, 1, _colour(cv2.COLOR_YUV2RGB_UYVY), even_width=True),
     "yuv422_yuy2": Encoding(2, 1, _colour(cv2.COLOR_YUV2RGB_YUY2), even_width=True),
     "yuyv": Encoding(2, 1, _colour(cv2.COLOR_YUV2RGB_YUY2), even_width=True),
-    "nv12": Encoding(1, 1, _colour(cv2.COLOR_YUV2RGB_NV12), even_width=True, half_rows=True),
+    "nv12": Encoding(1, 1, _colour(cv2.COLOR_YUV2RGB_NV12), even_width=True, planes=3),
+    "nv21": Encoding(1, 1, _colour(cv2.COLOR_YUV2RGB_NV21), even_width=True, planes=3),
+    "nv24": FullChroma(1, 1, _full_chroma_to_rgb, planes=6),
 }

@@ -7,6 +7,9 @@ from torch import nn
 
 from densehybrid_ros.errors import SetupError
 
+DEFAULT_THREADS = torch.get_num_threads()
+"""By the cores and OMP_NUM_THREADS."""
+
 
 def resolve_device(name: str) -> torch.device:
     """The torch device for auto, cpu, cuda or cuda:N.
@@ -30,6 +33,17 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def missing_gpu(name: str) -> str:
+    """Why `auto` may not have found what was meant: torch can use a GPU and sees none; "" where nothing is odd."""
+    built_for = torch.version.cuda or getattr(torch.version, "hip", None)
+    if name != "auto" or not built_for or torch.cuda.is_available():
+        return ""
+    return (
+        f"device auto is the CPU: torch was built for GPUs ({built_for}) and sees none; look after the driver "
+        "(nvidia-smi) and the container's devices, or set device to cpu"
+    )
+
+
 def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     """The torch dtype for auto, fp32, fp16 or bf16 on that device."""
     choices = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -38,6 +52,11 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     if name not in choices:
         raise SetupError(f"precision '{name}' is unknown; choose auto, {', '.join(choices)}")
     return choices[name]
+
+
+def use_threads(count: int) -> None:
+    """Threads by which an operation runs on the CPU, in threads that are started after; 0 = torch's own default."""
+    torch.set_num_threads(count or DEFAULT_THREADS)
 
 
 def device_name(device: torch.device) -> str:

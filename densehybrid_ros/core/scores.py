@@ -12,6 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from densehybrid_ros.errors import SetupError, chosen
+
 Score = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -29,7 +31,7 @@ def likelihood(logits: Tensor, dataset_logits: Tensor) -> Tensor:
 
 
 def posterior(logits: Tensor, dataset_logits: Tensor) -> Tensor:
-    """ln P(d_out|x), in nats, at most 0."""
+    """ln P(d_out|x), in nats, at most 0: the outlier head (OH) of Bevandić et al. (2022)."""
     return dataset_logits.log_softmax(1)[:, 1]
 
 
@@ -59,6 +61,15 @@ def rejected_by_all(logits: Tensor, dataset_logits: Tensor) -> Tensor:
     return -torch.tanh(logits).sum(1)
 
 
+def outlier_class(logits: Tensor, dataset_logits: Tensor) -> Tensor:
+    """ln P(K+1|x), in nats, at most 0, of a classifier with a class for outliers (Bevandić et al., 2022).
+
+    The outlier channel of the dataset logits is its logit: networks trained with the loss `outlier_class` have it so.
+    """
+    outlier = dataset_logits[:, 1]
+    return outlier - torch.logaddexp(logits.logsumexp(1), outlier)
+
+
 SCORES: dict[str, Score] = {
     "hybrid": hybrid,
     "likelihood": likelihood,
@@ -68,4 +79,30 @@ SCORES: dict[str, Score] = {
     "entropy": entropy,
     "outlier_head_msp": outlier_head_msp,
     "rejected_by_all": rejected_by_all,
+    "outlier_class": outlier_class,
 }
+_EVALUATED = "it is for densehybrid evaluate alone"
+_NEEDS_STATISTICS = f"needs statistics of training pixels: {_EVALUATED}"
+NOT_LIVE: dict[str, str] = {
+    "energy": f"takes a temperature (at 1 it is likelihood): {_EVALUATED}",
+    "sml": _NEEDS_STATISTICS,
+    "sml_smoothed": _NEEDS_STATISTICS,
+    "openmax": _NEEDS_STATISTICS,
+    "react": _NEEDS_STATISTICS,
+    "mahalanobis": _NEEDS_STATISTICS,
+    "embedding_density": _NEEDS_STATISTICS,
+    "gmm": _NEEDS_STATISTICS,
+    "odin": f"needs gradients and two passes: {_EVALUATED}",
+    "mc_dropout": f"needs several passes of the classifier: {_EVALUATED}",
+}
+"""Scores that `densehybrid evaluate` gives, and why nothing that runs live does."""
+
+
+def live_score(name: str) -> Score:
+    """
+    Raises:
+        SetupError: no such score, or none that logits alone give.
+    """
+    if name in NOT_LIVE:
+        raise SetupError(f"score '{name}' {NOT_LIVE[name]}; choose one of {', '.join(SCORES)}")
+    return chosen("score", name, SCORES)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,41 +13,20 @@ from torch import nn
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.core.device_faults import device_fault
 from densehybrid_ros.core.devices import placed, resolve_device, resolve_precision
-from densehybrid_ros.core.postprocess import PARTS, maps_of
-from densehybrid_ros.core.scores import SCORES, Score
+from densehybrid_ros.core.fit import Fit, fit
+from densehybrid_ros.core.maps.choice import MapMaker
+from densehybrid_ros.core.postprocess import PARTS
+from densehybrid_ros.core.scenes import NOTHING, Answer, Scene, ScoredImage
+from densehybrid_ros.core.scores import SCORES, Score, live_score
+from densehybrid_ros.core.seen_image import ImageScore, SeenImage
 from densehybrid_ros.core.stages import StageClock
+from densehybrid_ros.engines.choice import Choice, choose
+from densehybrid_ros.engines.engine import OnnxEngine
+from densehybrid_ros.engines.packages import how_to_install
 from densehybrid_ros.errors import SetupError, chosen
-from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_weights
-
-SIZE_MULTIPLE = 32
-"""The networks' largest stride: sizes of this multiple keep all rungs of the ladder aligned."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What the segmenter says of one image, at the image's own size. Parts that were not asked for are (0, 0)."""
-
-    semantic: NDArray[np.uint8]
-    """(H, W), 0..K−1."""
-    score: NDArray[np.float32]
-    """(H, W), higher = more anomalous; nats for the hybrid score."""
-    open_set: NDArray[np.uint8]
-    """(H, W), the semantic map with K where score ≥ threshold."""
-    threshold: float
-
-
-NOTHING = Scene(np.empty((0, 0), np.uint8), np.empty((0, 0), np.float32), np.empty((0, 0), np.uint8), 0.0)
-"""A scene of which no part was asked for."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the segmenter says of a batch."""
-
-    scenes: tuple[Scene, ...]
-    """One for each image, in their order."""
-    stage_ms: Mapping[str, float]
-    """Time that upload, infer and postprocess took, ms; empty where no part was asked for."""
+from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_network
+from densehybrid_ros.models.pre_logits import look_inside
+from densehybrid_ros.models.sampling import aligns_corners, size_multiple
 
 
 class Segmenter:
@@ -63,11 +40,23 @@ class Segmenter:
         self.precision = precision
         self.inference_width = inference_width
         """Pixels; 0 = the image's own width."""
+        self.logit_scores: dict[str, Score] = {}
+        """What `scored` gives beside SCORES: of every pixel by its logits, with statistics or settings bound in."""
+        self.image_scores: dict[str, ImageScore] = {}
+        """What it gives by looking into the network."""
         self._model = placed(model, device).eval()
+        self._choice = Choice(False)
+        self._engine: OnnxEngine | None = None
+        self._maps = MapMaker()
 
     @classmethod
     def load(
-        cls, weights: str | Path = "", device: str = "auto", precision: str = "auto", inference_width: int = 0
+        cls,
+        weights: str | Path = "",
+        device: str = "auto",
+        precision: str = "auto",
+        inference_width: int = 0,
+        engine: str = "torch",
     ) -> Segmenter:
         """Reads a weights file and puts the network on its device.
 
@@ -76,16 +65,48 @@ class Segmenter:
             device: auto (cuda:0 if there, else cpu), cpu, cuda, cuda:N.
             precision: auto (fp16 on CUDA, fp32 on the CPU), fp32, fp16, bf16.
             inference_width: px; 0 = what the weights recommend, −1 = the image's own.
+            engine: of ENGINES. All but torch build files in a cache folder when a size is first needed, in a process
+                of their own that ends with the segmenter.
 
         Raises:
-            SetupError: unusable file, device or precision.
+            SetupError: unusable file, device, precision or engine.
         """
-        model, info = load_weights(Path(weights) if weights else BUNDLED)
+        path = Path(weights) if weights else BUNDLED
+        model, info = load_network(path)
         if inference_width < -1:
             raise SetupError(f"inference_width is {inference_width}; give 0 (recommended), -1 (native) or pixels")
         width = info.inference_width if inference_width == 0 else max(inference_width, 0)
         target = resolve_device(device)
-        return cls(model, info, target, resolve_precision(precision, target), width)
+        segmenter = cls(model, info, target, resolve_precision(precision, target), width)
+        segmenter._use_engine(choose(engine, target, segmenter.precision), path)
+        return segmenter
+
+    def _use_engine(self, choice: Choice, weights: Path) -> None:
+        self._choice = choice
+        if choice.onnxruntime:
+            self._engine = OnnxEngine(self._model, self.info.architecture, weights)
+
+    @property
+    def engine(self) -> str:
+        """What ran the network last, and what a faster one waits for or lacks: "torch, building onnxruntime 64x32"."""
+        if self._engine is not None:
+            return self._engine.text
+        return f"torch: {self._choice.reason}" if self._choice.reason else "torch"
+
+    @property
+    def engine_warnings(self) -> tuple[str, ...]:
+        """Why a faster engine or post-processing is not used, or not kept, each to be said once."""
+        found = () if self._engine is None else self._engine.warnings
+        if self._choice.reason:
+            found += (f"engine: torch, which takes twice as long: {self._choice.reason}; run: {how_to_install()}",)
+        if self._maps.trouble:
+            found += (f"post-processing: plain torch, several times slower: {self._maps.trouble}",)
+        return found
+
+    def close(self) -> None:
+        """Ends the build of an engine, if one goes on; as soon as nobody uses the segmenter that happens by itself."""
+        if self._engine is not None:
+            self._engine.close()
 
     @property
     def classes(self) -> int:
@@ -111,11 +132,13 @@ class Segmenter:
         threshold: float | None = None,
         score: str = "hybrid",
         parts: Collection[str] = PARTS,
+        at_network_size: bool = False,
     ) -> Answer:
         """Several RGB images in one step of the network; those of another size than the first run by themselves.
 
         Args:
             parts: what is wanted of PARTS; all else stays empty in the scenes.
+            at_network_size: scenes of the size at which the network sees the image, where that is smaller.
 
         Raises:
             SetupError: wrong dtype or shape, unknown score.
@@ -125,14 +148,17 @@ class Segmenter:
             check_image(image)
         if not parts:
             return Answer((NOTHING,) * len(images), {})
-        score_function = chosen("score", score, SCORES)
+        score_function = live_score(score)
         used = self.default_threshold(score) if threshold is None else threshold
         clock = StageClock(self.device)
         scenes: dict[int, Scene] = {}
         try:
             for size in dict.fromkeys(image.shape for image in images):
                 members = [index for index, image in enumerate(images) if image.shape == size]
-                answered = self._step([images[index] for index in members], score_function, used, parts, clock)
+                fitted = self.fit(*size[:2])
+                shown = fitted.at_network_size() if at_network_size else fitted
+                pixels = np.stack([fitted.to_network(images[index]) for index in members])
+                answered = self._step(pixels, shown, score_function, used, parts, clock)
                 scenes |= zip(members, answered, strict=True)
             return Answer(tuple(scenes[index] for index in range(len(images))), clock.milliseconds())
         except (RuntimeError, MemoryError) as error:
@@ -143,29 +169,79 @@ class Segmenter:
 
     def _step(
         self,
-        images: Sequence[NDArray[np.uint8]],
+        pixels: NDArray[np.uint8],
+        fitted: Fit,
         score: Score,
         threshold: float,
         parts: Collection[str],
         clock: StageClock,
     ) -> list[Scene]:
-        """Images of one size through the network together."""
+        """Images of one size through the network together.
+
+        Args:
+            pixels: (B, H, W, 3) as the network sees them.
+            fitted: how its answer comes to the size of the scenes.
+        """
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.stack([self._resize(image) for image in images])).to(self.device)
+            on_device = torch.from_numpy(pixels).to(self.device)
             clock.mark("upload")
-            logits, dataset_logits = self._forward(pixels)
+            logits, dataset_logits = self._forward(on_device)
             clock.mark("infer")
-            maps = maps_of(logits, dataset_logits, images[0].shape[:2], score, threshold, parts)
+            maps = self._maps(logits, dataset_logits, fitted, score, threshold, parts)
             semantic, values, open_set = (each.cpu().numpy() for each in (maps.semantic, maps.score, maps.open_set))
         clock.mark("postprocess")
         return [Scene(*each, threshold) for each in zip(semantic, values, open_set, strict=True)]
 
-    def logits(self, image: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The raw (1, K, h, w) and (1, 2, h, w) logits at the network's stride, float32, for evaluation."""
+    def scored(self, image: NDArray[np.uint8], scores: Collection[str], semantic: bool = False) -> ScoredImage:
+        """Several scores: of SCORES, out of one forward pass, the very numbers that `batch` gives.
+
+        Raises:
+            SetupError: wrong dtype or shape, unknown score, or as `see`.
+        """
         check_image(image)
+        fitted = self.fit(*image.shape[:2])
+        within = {name: self.image_scores[name] for name in scores if name in self.image_scores}
+        known = {**SCORES, **self.logit_scores}
+        functions = {name: chosen("score", name, known) for name in scores if name not in within}
+        if not within:
+            with torch.inference_mode():
+                return self._scored(self._answer(image, fitted), fitted, functions, semantic)
+        seen = self.see(image)
+        answers = seen.inside.logits, seen.inside.dataset_logits
+        with torch.no_grad():  # gradients are for scores that ask for them
+            scored = self._scored(answers, fitted, functions, semantic)
+            found = {name: score(seen)[0].cpu().numpy() for name, score in within.items()}
+        return ScoredImage({**scored.scores, **found}, scored.semantic)
+
+    def see(self, image: NDArray[np.uint8]) -> SeenImage:
+        """What the network makes of one image, its pre-logits included, for evaluation.
+
+        Raises:
+            SetupError: wrong dtype or shape, an engine or a network that does not show its pre-logits.
+        """
+        check_image(image)
+        if self._engine is not None:
+            raise SetupError("engine onnxruntime does not show what lies behind the logits; use engine torch")
+        fitted = self.fit(*image.shape[:2])
+        pixels = in_unit_range(torch.from_numpy(fitted.to_network(image)[None]).to(self.device))
+        with torch.no_grad(), self._autocast():
+            return SeenImage(self._model, pixels, look_inside(self._model, pixels), fitted)
+
+    def _scored(
+        self, answers: tuple[torch.Tensor, torch.Tensor], fitted: Fit, functions: Mapping[str, Score], semantic: bool
+    ) -> ScoredImage:
+        """Of the network's own logits."""
+        maps = self._maps.scores(*answers, fitted, functions, semantic)
+        found = {name: each[0].cpu().numpy() for name, each in maps.items()}
+        return ScoredImage(found, found.pop("", np.empty((0, 0), np.uint8)))
+
+    def logits(self, image: NDArray[np.uint8]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The (1, K, H, W) and (1, 2, H, W) logits at the image's size, float32, for evaluation."""
+        check_image(image)
+        fitted = self.fit(*image.shape[:2])
         with torch.inference_mode():
-            logits, dataset_logits = self._forward(torch.from_numpy(self._resize(image)[None]).to(self.device))
-        return logits.float(), dataset_logits.float()
+            logits, dataset_logits = map(fitted.to_image, self._answer(image, fitted))
+            return logits, dataset_logits
 
     def threshold_for(self, true_positive_rate: float, score: str) -> float:
         """The threshold on `score` that finds that share (0..1) of unknown pixels, by the stored calibration.
@@ -180,50 +256,56 @@ class Segmenter:
         return curve.threshold_at(true_positive_rate)
 
     def default_threshold(self, score: str) -> float:
-        """The threshold used where none is given: that of the weights for the hybrid score.
+        """The threshold used where none is given."""
+        return threshold_of(self.info, score)
 
-        For another score it is the one with the same true-positive rate in the stored calibration.
-        """
-        curve = self.info.calibration.get(score)
-        hybrid = self.info.calibration.get("hybrid")
-        if score == "hybrid" or curve is None or hybrid is None:
-            return self.info.threshold
-        reached = np.interp(-self.info.threshold, -np.array(hybrid.thresholds), hybrid.true_positive_rate)
-        return curve.threshold_at(float(reached))
-
-    def inference_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width, px, at which the network runs on an image of that size.
+    def fit(self, height: int, width: int) -> Fit:
+        """How an image of that size comes into the network, and its answer back.
 
         Raises:
             SetupError: a narrow image would be blown up beyond all memory.
         """
-        scale = self.inference_width / width if self.inference_width else 1.0
-        size = nearest_multiple(height * scale), nearest_multiple(width * scale)
-        if size[0] * size[1] > MAX_IMAGE_PIXELS:
+        fitted = fit((height, width), self.inference_width, size_multiple(self._model), aligns_corners(self._model))
+        rows, columns = fitted.run
+        if rows * columns > MAX_IMAGE_PIXELS:
             raise SetupError(
-                f"an image of {width}x{height} would run at {size[1]}x{size[0]}, more than {MAX_IMAGE_PIXELS} "
+                f"an image of {width}x{height} would run at {columns}x{rows}, more than {MAX_IMAGE_PIXELS} "
                 "pixels; crop it, or set a smaller inference_width"
             )
-        return size
+        return fitted
 
-    def _resize(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = image.shape[:2]
-        rows, columns = self.inference_size(height, width)
-        if (rows, columns) == (height, width):
-            return image
-        reading = cv2.INTER_AREA if columns < width else cv2.INTER_LINEAR
-        return cv2.resize(image, (columns, rows), interpolation=reading)
+    def _answer(self, image: NDArray[np.uint8], fitted: Fit) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both logits of one image, as the network gives them."""
+        return self._forward(torch.from_numpy(fitted.to_network(image)[None]).to(self.device))
 
     def _forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, H, W, 3) uint8 on the device → both logits. The permuted view is already channels_last."""
-        images = pixels.permute(0, 3, 1, 2).float() / 255
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+        """(B, H, W, 3) uint8 on the device → both logits."""
+        images = in_unit_range(pixels)
+        return self._by_torch(images) if self._engine is None else self._engine(images, self._by_torch)
+
+    def _by_torch(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with self._autocast():
             return self._model(images)
 
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
-def nearest_multiple(size: float) -> int:
-    """The multiple of SIZE_MULTIPLE that is nearest, at least one."""
-    return max(SIZE_MULTIPLE, round(size / SIZE_MULTIPLE) * SIZE_MULTIPLE)
+
+def in_unit_range(pixels: torch.Tensor) -> torch.Tensor:
+    """(B, H, W, 3) uint8 → (B, 3, H, W) in [0, 1]. The permuted view is already channels_last."""
+    return pixels.permute(0, 3, 1, 2).float() / 255
+
+
+def threshold_of(info: WeightsInfo, score: str) -> float:
+    """The threshold used where none is given: that of the weights for the hybrid score.
+
+    For another score it is the one with the same true-positive rate in the stored calibration.
+    """
+    curve, hybrid = info.calibration.get(score), info.calibration.get("hybrid")
+    if score == "hybrid" or curve is None or hybrid is None:
+        return info.threshold
+    reached = np.interp(-info.threshold, -np.array(hybrid.thresholds), hybrid.true_positive_rate)
+    return curve.threshold_at(float(reached))
 
 
 def check_image(image: NDArray[np.uint8]) -> None:

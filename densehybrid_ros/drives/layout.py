@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.pictures import natural_order
 
 LEFT, LEFT_SUFFIX = "leftImg8bit", "_leftImg8bit.png"
 OTHER_FILES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -56,7 +57,7 @@ def find_frames(root: Path, split: str, warn: Callable[[str], None], chosen: Col
     pictures = root / LEFT / split
     if not split or not pictures.is_dir():
         raise SetupError(f"{root} has no {LEFT}/{split}; {_splits_at(root)}")
-    sequences = sorted(entry.name for entry in pictures.iterdir() if entry.is_dir())
+    sequences = _in_order(entry.name for entry in pictures.iterdir() if entry.is_dir())
     if unknown := sorted(set(chosen) - set(sequences)):
         raise SetupError(f"{pictures} has no sequence {', '.join(unknown)}; it has {', '.join(sequences) or 'none'}")
     sequences = [sequence for sequence in sequences if not chosen or sequence in chosen]
@@ -90,7 +91,7 @@ def _sequence_frames(root: Path, split: str, sequence: str, warn: Callable[[str]
             warn(f"{left} is missing, though other files of the frame are there; the frame is left out")
     return [
         DriveFrame(sequence, name, lefts[name], **{kind: files.get(name) for kind, files in others.items()})
-        for name in sorted(lefts)
+        for name in _in_order(lefts)
     ]
 
 
@@ -98,5 +99,15 @@ def _files_by_name(folder: Path, suffix: str) -> dict[str, Path]:
     """Frame name → file. Hidden files, such as macOS' `._…` beside unpacked archives, are none."""
     if not folder.is_dir():
         return {}
-    files = (entry for entry in folder.iterdir() if entry.name.endswith(suffix) and not entry.name.startswith("."))
+    files = (entry for entry in folder.iterdir() if not entry.name.startswith(".") and _ends(entry.name, suffix))
     return {entry.name[: -len(suffix)]: entry for entry in files}
+
+
+def _ends(name: str, suffix: str) -> bool:
+    """Whether a name ends so; `.PNG` is a `.png`."""
+    return name.lower().endswith(suffix.lower())
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Numbers count as numbers: a drive's frame2 comes before its frame10."""
+    return sorted(names, key=lambda name: natural_order(Path(name)))

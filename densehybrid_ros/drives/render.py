@@ -9,7 +9,6 @@ from struct import unpack_from
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from densehybrid_ros.drives.files import write_camera, write_disparity
 from densehybrid_ros.drives.layout import LEFT, LEFT_SUFFIX
@@ -17,6 +16,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.labels import BACKGROUND_ID, FREE_ID, TRAIN_ID_TABLES
 from densehybrid_ros.pictures import write_picture
+from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.roadworld import Frame, Roadworld
 from densehybrid_ros.roadworld.labels import ROAD
 
@@ -55,7 +55,7 @@ def render_lostandfound(
             "were asked for; give at least 1 drive, 1 frame and a step of 1"
         )
     indices = range(first_frame, first_frame + frames_per_drive * frame_step, frame_step)
-    with tqdm(total=len(seeds) * len(indices), desc=f"render {split}", unit="frame") as progress:
+    with progress_bar(total=len(seeds) * len(indices), desc=f"render {split}", unit="frame") as progress:
         for number, seed in enumerate(seeds, 1):
             sequence = f"{number:02d}_Roadworld"
             world = Roadworld(seed, width, height)

@@ -1,8 +1,4 @@
-"""Pooled AP, AUROC and FPR95 of any number of frames, overall and by distance, in constant memory.
-
-The scores are counted in cells (see `score_histogram`). Scores that spread over their own magnitude lose less than 1e-4
-of AP by it; those that differ by a few thousandths of their magnitude alone, as an untrained network's do, lose more.
-"""
+"""Pooled AP, AUROC and FPR95 of any number of frames, overall and by distance, in constant memory (`score_sketch`)."""
 
 from __future__ import annotations
 
@@ -14,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
-from densehybrid_ros.metrics.ranking import Ranking
-from densehybrid_ros.metrics.score_histogram import ScoreHistogram, histogram_points
-from densehybrid_ros.metrics.table import percent_cells, percent_headings, table_lines
+from densehybrid_ros.labels import IGNORE, OUTLIER
+from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
+from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
+from densehybrid_ros.metrics.score_sketch import ScoreSketch
+from densehybrid_ros.metrics.table import Ends, percent_cells, percent_headings, table_lines
 
 EDGES = np.arange(5, 51, 5, dtype=np.float32)
 """m; a bin runs from one of them (inclusive) to the next (exclusive)."""
-PLACES = EDGES.size + 1
-"""Nearer than the first edge, the bins, and beyond the last one or without a range."""
+KEPT_IN_BIN = 1 << 19
+"""Pixels of a bin that are ranked exactly."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,12 @@ class RangeRow:
 class RangeTable:
     """Collects the pixels of many frames."""
 
-    def __init__(self) -> None:
-        self._histogram = ScoreHistogram(2 * PLACES)
+    def __init__(self, pictures: int = 0) -> None:
+        """`pictures`: how many frames will come, where they are to be drawn anew."""
+        self._all = ScoreSketch()
+        self._bins = [ScoreSketch(KEPT_IN_BIN) for _ in EDGES[1:]]
+        self._pictures = [PictureScores(pictures, MEMORY // len(EDGES)) for _ in EDGES] if pictures else []
+        """Of the rows."""
 
     def add(
         self, score: NDArray[np.float32], truth: NDArray[np.uint8], metres: NDArray[np.float32] | None = None
@@ -64,24 +65,40 @@ class RangeTable:
         anomalous = truth.ravel()[labelled]
         if anomalous.size and anomalous.max() > OUTLIER:
             raise ValueError(f"truth must be 0, 1 or 255, but holds {anomalous.max()}")
-        groups = np.full(anomalous.size, 2 * (PLACES - 1), np.int64)
-        if metres is not None:
-            # nan and inf sort behind the last edge, 0 and below before the first: none of them is in a bin
-            groups = 2 * np.searchsorted(EDGES, metres.ravel()[labelled], side="right")
-        self._histogram.add(score.ravel()[labelled], groups + anomalous)
+        scores, outliers = score.ravel()[labelled], anomalous == OUTLIER
+        self._all.add(scores, outliers)
+        if self._pictures:
+            self._pictures[0].add(scores, outliers)
+        # nan and inf sort behind the last edge, 0 and below before the first: none of them is in a bin
+        places = None if metres is None else np.searchsorted(EDGES, metres.ravel()[labelled], side="right")
+        for place, pixels in enumerate(self._bins, 1):
+            inside = np.zeros(0, np.int64) if places is None else np.flatnonzero(places == place)
+            if inside.size:
+                pixels.add(scores[inside], outliers[inside])
+            if self._pictures:
+                self._pictures[place].add(scores[inside], outliers[inside])
+
+    def points(self) -> OperatingPoints | None:
+        """Of all pixels together; None where there are no pixels of one kind."""
+        return self._all.points() if self._all.counts.all() else None
 
     def rows(self) -> list[RangeRow]:
         """The overall row, then one for each bin from the nearest to the farthest."""
-        bins = [self._row([place], float(EDGES[place - 1]), float(EDGES[place])) for place in range(1, EDGES.size)]
-        return [self._row(range(PLACES), None, None), *bins]
+        bins = zip(self._bins, EDGES, EDGES[1:], strict=False)
+        return [_row(self._all, None, None), *(_row(each, float(low), float(high)) for each, low, high in bins)]
 
-    def _row(self, places: Sequence[int], low: float | None, high: float | None) -> RangeRow:
-        inliers = self._histogram.counts([2 * place + INLIER for place in places])
-        anomalous = self._histogram.counts([2 * place + OUTLIER for place in places])
-        ranking = None
-        if inliers.any() and anomalous.any():
-            ranking = Ranking.of(histogram_points(inliers, anomalous))
-        return RangeRow(low, high, int(inliers.sum()), int(anomalous.sum()), ranking)
+    def drawn(self, draws: NDArray[np.int64]) -> list[list[Ranking]]:
+        """For each of `rows`, its ranking in each draw (B, P) of the P frames so far; empty where it has none."""
+        pairs = zip([self._all, *self._bins], self._pictures, strict=True)
+        return [
+            pictures.drawn_rankings(draws, pixels.points()) if pixels.counts.all() else [] for pixels, pictures in pairs
+        ]
+
+
+def _row(pixels: ScoreSketch, low: float | None, high: float | None) -> RangeRow:
+    ranking = Ranking.of(pixels.points()) if pixels.counts.all() else None
+    inliers, anomalous = pixels.counts.tolist()
+    return RangeRow(low, high, inliers, anomalous, ranking)
 
 
 def range_of_disparity(
@@ -110,15 +127,15 @@ def table_dict(rows: Sequence[RangeRow]) -> dict[str, Any]:
     return {**_figures(rows[0]), "by_range": by_range}
 
 
-def table_text(rows: Sequence[RangeRow]) -> str:
-    """The rows as lines for a terminal."""
+def table_text(rows: Sequence[RangeRow], intervals: Sequence[Ends] = ()) -> str:
+    """The rows as lines for a terminal; `intervals` of each, where there are some."""
     header = ["range m", *percent_headings(Ranking.titles()), "inlier px", "anomalous px"]
-    return "\n".join(table_lines([header, *map(_cells, rows)]))
+    return "\n".join(table_lines([header, *map(_cells, rows, intervals or [{}] * len(rows))]))
 
 
-def _cells(row: RangeRow) -> list[str]:
+def _cells(row: RangeRow, ends: Ends) -> list[str]:
     name = "all" if row.low is None or row.high is None else f"{row.low:g}-{row.high:g}"
-    return [name, *percent_cells(row_percents(row)), str(row.inlier_pixels), str(row.anomalous_pixels)]
+    return [name, *percent_cells(row_percents(row), ends), str(row.inlier_pixels), str(row.anomalous_pixels)]
 
 
 def _figures(row: RangeRow) -> dict[str, Any]:

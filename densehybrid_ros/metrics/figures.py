@@ -30,10 +30,10 @@ class Figures:
         return cls(**{each.name: each.metadata["of"](evidence) for each in fields(cls)})
 
     @classmethod
-    def mean(cls: type[Table], several: Sequence[Table]) -> Table:
-        """The mean of each figure; nan for none."""
+    def mean(cls: type[Table], several: Sequence[Table], weights: Sequence[float] | None = None) -> Table:
+        """The mean of each figure, weighted where weights are given; nan where none has weight."""
         names = [each.name for each in fields(cls)]
-        return cls(**{name: _mean([getattr(each, name) for each in several]) for name in names})
+        return cls(**{name: _mean([getattr(each, name) for each in several], weights) for name in names})
 
     @classmethod
     def titles(cls) -> dict[str, str]:
@@ -54,5 +54,6 @@ def percent(value: float) -> float | None:
     return None if math.isnan(value) else round(100 * value, 2)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else math.nan
+def _mean(values: Sequence[float], weights: Sequence[float] | None) -> float:
+    given = [1.0] * len(values) if weights is None else weights
+    return float(np.average(values, weights=given)) if sum(given) else math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,10 +63,56 @@ def area_under_roc(points: OperatingPoints) -> float:
     return float(np.sum(np.diff(horizontal) * (vertical[1:] + vertical[:-1]) / 2))
 
 
-def fpr_at_tpr(points: OperatingPoints, tpr: float = 0.95) -> float:
-    """False-positive rate where the true-positive rate first is ≥ `tpr`."""
-    index = int(np.searchsorted(points.true_positive_rate, tpr))
-    return float(points.false_positive_rate[min(index, len(points.thresholds) - 1)])
+def first_at_least(rates: NDArray[np.float64], tpr: float) -> int:
+    """Place of the highest threshold whose true-positive rate is ≥ `tpr`; the one that reports give."""
+    return int(np.searchsorted(rates, tpr))
+
+
+def first_above(rates: NDArray[np.float64], tpr: float) -> int:
+    """Place of the highest threshold whose true-positive rate is > `tpr`, as in the authors' released code."""
+    return int(np.searchsorted(rates, tpr, side="right"))
+
+
+def nearest_to(rates: NDArray[np.float64], tpr: float) -> int:
+    """Place of the threshold whose true-positive rate is nearest to `tpr`, as the code of anomaly-seg (StreetHazards).
+
+    Of two that are as near it is the lower; of several with one rate the lowest, but for a rate of 1 the highest.
+    """
+    found = rates[: int(np.searchsorted(rates, rates[-1])) + 1]
+    return len(found) - 1 - int(np.argmin(np.abs(found[::-1] - tpr)))
+
+
+CONVENTIONS: dict[str, Callable[[NDArray[np.float64], float], int]] = {
+    "at_least": first_at_least,
+    "strict": first_above,
+    "nearest": nearest_to,
+}
+"""At which of the thresholds, whose true-positive rates rise, a rate counts as reached."""
+
+
+def place_at_tpr(points: OperatingPoints, tpr: float = 0.95, convention: str = "at_least") -> int:
+    """Of the threshold at which `tpr` is reached; the last where none reaches it."""
+    place = CONVENTIONS[convention](points.true_positive_rate, tpr)
+    return min(place, len(points.thresholds) - 1)
+
+
+def threshold_at_tpr(points: OperatingPoints, tpr: float = 0.95, convention: str = "at_least") -> float:
+    """Score ≥ threshold reaches `tpr`."""
+    return float(points.thresholds[place_at_tpr(points, tpr, convention)])
+
+
+def fpr_at_tpr(points: OperatingPoints, tpr: float = 0.95, convention: str = "at_least") -> float:
+    """False-positive rate where the true-positive rate reaches `tpr`, by one of CONVENTIONS."""
+    return float(points.false_positive_rate[place_at_tpr(points, tpr, convention)])
+
+
+def best_f1(points: OperatingPoints) -> tuple[float, float]:
+    """The greatest F1, and the threshold at which score ≥ threshold has it; the highest of several."""
+    precision = points.true_positives / (points.true_positives + points.false_positives)
+    recall = points.true_positive_rate
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    best = int(np.argmax(f1))
+    return float(f1[best]), float(points.thresholds[best])
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.camera import Pinhole
+from densehybrid_ros.options import setting
+
+LONGEST_PAUSE = 30.0
+"""s without a frame that mean nothing where a player feeds a segmenter: it waits for subscribers and for answers."""
+
+
+@dataclass(frozen=True)
+class BagTopics:
+    """Which topics of a bag are played."""
+
+    image_topic: str = setting("", "of a bag: the pictures; empty = of a camera, colour before grey, never depth")
+    camera_info_topic: str = setting("", "of a bag: empty = found by type, frame, size and stamps; none = not played")
+    disparity_topic: str = setting("", "of a bag: empty = found as camera_info is; none = not played")
+    depth_topic: str = setting(
+        "", "of a bag: registered to the pictures; empty = found as camera_info is; none = not played"
+    )
+    right_image_topic: str = setting(
+        "", "of a bag: empty = beside the pictures, or named right instead of left; none = not played"
+    )
+
+    @property
+    def named(self) -> bool:
+        """Whether any topic is chosen. Not a comparison: what is derived from this class, as the player's settings, is
+        never equal to it."""
+        return any(getattr(self, entry.name) for entry in fields(BagTopics))
 
 
 @dataclass(frozen=True)

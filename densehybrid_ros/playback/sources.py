@@ -7,32 +7,40 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import CAMVID_TABLE, relabelled
-from densehybrid_ros.pictures import SUFFIXES, natural_order, picture_files, read_labels, read_rgb
-from densehybrid_ros.playback.played import PlayedFrame, Source
+from densehybrid_ros.pictures import SUFFIXES, picture_files, pictures_in, read_labels, read_rgb, unread_pictures
+from densehybrid_ros.playback.bag_files import bag_files, is_bag, needs_rosbags
+from densehybrid_ros.playback.played import BagTopics, PlayedFrame, Source
+from densehybrid_ros.playback.video import VIDEOS, video_source
 from densehybrid_ros.roadworld import Roadworld
 from densehybrid_ros.topics import ANOMALY_TRUTH, CAMERA_INFO, DISPARITY, RIGHT_IMAGE, RIGHT_INFO, TRUTH, kinds_of
 
-VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FOLDER_RATE = 10.0
 """Hz at which the pictures of a folder are taken to have been recorded."""
 
+DRIVE = "12"
+"""Seed of the drive that is played where none is named: obstacles stand on its road from the first frames on."""
+
 
 def open_source(
-    name: str, warn: Callable[[str], object], size: tuple[int, int] = (960, 540), stereo: bool = False
+    name: str,
+    warn: Callable[[str], object],
+    size: tuple[int, int] = (960, 540),
+    stereo: bool = False,
+    topics: BagTopics = BagTopics(),  # noqa: B008 - frozen
 ) -> Source:
     """The source that `name` stands for.
 
     Args:
-        name: `roadworld`, `roadworld:SEED`, a folder of pictures, a video file, or a rosbag2 (folder, .mcap or .db3).
+        name: `roadworld`, `roadworld:SEED`, a folder of pictures, a picture, a video file, or a bag (file or folder).
         warn: told of every file that is passed over.
         size: width and height of Roadworld's pictures, px.
         stereo: Roadworld's right pictures are rendered, too.
+        topics: of a bag.
 
     Raises:
         SetupError: there is no such input, or nothing in it can be played.
@@ -40,19 +48,26 @@ def open_source(
     if name == "roadworld" or name.startswith("roadworld:"):
         return _roadworld(name, size, stereo)
     path = Path(name).expanduser()
-    if not path.exists():
-        raise SetupError(f"input {name} does not exist; give a folder, a video, a bag, or roadworld")
-    if path.suffix in (".mcap", ".db3") or (path / "metadata.yaml").is_file():
-        from densehybrid_ros.playback.bags import bag_source  # rosbags is needed for bags alone
-
-        return bag_source(path, warn)
-    return _folder(path, warn) if path.is_dir() else _video(path)
+    try:
+        if not path.exists():
+            raise SetupError(f"input {name} does not exist; give a folder, a video, a bag, or roadworld")
+        if is_bag(path):
+            with needs_rosbags():
+                from densehybrid_ros.playback.bags.source import bag_source
+            return bag_source(path, warn, topics)
+        if topics.named:
+            warn(f"{path} is no bag: the topics that are named are not looked at")
+        if path.is_dir() or picture_files([path]):
+            return _pictures(path, warn)
+        return video_source(path, warn)
+    except OSError as error:
+        raise SetupError(f"input {name} cannot be read: {error.strerror}; check the file and its rights") from error
 
 
 def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
-    seed = name.partition(":")[2] or "7"
+    seed = name.partition(":")[2] or DRIVE
     if not seed.isdigit():
-        raise SetupError(f"input {name}: the seed must be a whole number, as in roadworld:7")
+        raise SetupError(f"input {name}: the seed must be a whole number, as in roadworld:{DRIVE}")
 
     def frames() -> Iterator[PlayedFrame]:
         world = Roadworld(int(seed), *size)
@@ -72,11 +87,14 @@ def _roadworld(name: str, size: tuple[int, int], stereo: bool) -> Source:
     return Source(f"Roadworld, seed {seed}", frames, kinds_of(*topics))
 
 
-def _folder(path: Path, warn: Callable[[str], object]) -> Source:
-    """Pictures by name. A sibling `labels/` of a folder `images/` is ground truth in CamVid-OOD ids."""
-    pictures = sorted(picture_files(path.iterdir()), key=natural_order)
-    if not pictures:
-        raise SetupError(f"folder {path} holds no pictures ({', '.join(SUFFIXES)})")
+def _pictures(path: Path, warn: Callable[[str], object]) -> Source:
+    """One, or those of a folder by name. A sibling `labels/` of a folder `images/` is truth in CamVid-OOD ids."""
+    if not path.is_dir():
+        pictures = [path]
+    elif not (pictures := pictures_in(path)):
+        raise SetupError(f"folder {path} holds no pictures ({', '.join(SUFFIXES)}){_other_inputs(path)}")
+    elif unread := unread_pictures(path):
+        warn(unread)
     labels = path.resolve().parent / "labels" if path.resolve().name == "images" else None
     labels = labels if labels is not None and labels.is_dir() else None
 
@@ -93,6 +111,14 @@ def _folder(path: Path, warn: Callable[[str], object]) -> Source:
     return Source(f"{len(pictures)} pictures in {path}", frames, kinds_of(TRUTH, ANOMALY_TRUTH) if labels else {})
 
 
+def _other_inputs(folder: Path) -> str:
+    """What else lies in a folder that can be given, for a message."""
+    videos = [path for path in folder.iterdir() if path.suffix.lower() in VIDEOS and not path.name.startswith(".")]
+    bags = [path for path in folder.iterdir() if path.is_dir() and os.access(path, os.R_OK | os.X_OK) and is_bag(path)]
+    names = sorted(path.name for path in (*videos, *bags, *bag_files(folder)))
+    return f"; give one of what it holds: {', '.join(names)}" if names else ""
+
+
 def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], object]) -> NDArray[np.uint8] | None:
     try:
         labels = read_labels(path)
@@ -103,28 +129,3 @@ def _truth(path: Path, shape: tuple[int, ...], warn: Callable[[str], object]) ->
         warn(f"played without ground truth: {path} is {labels.shape}, its image {shape}")
         return None
     return relabelled(labels, CAMVID_TABLE)
-
-
-def _video(path: Path) -> Source:
-    # FFmpeg would print its own line before ours
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    capture = cv2.VideoCapture(str(path))
-    readable = capture.isOpened() and capture.read()[0]
-    rate = capture.get(cv2.CAP_PROP_FPS) or FOLDER_RATE
-    capture.release()
-    if not readable:
-        raise SetupError(f"{path} is no video that OpenCV can read; give {', '.join(VIDEOS)}, a folder or a bag")
-
-    def frames() -> Iterator[PlayedFrame]:
-        reader = cv2.VideoCapture(str(path))
-        try:
-            for number in itertools.count():
-                done, image = reader.read()
-                if not done:
-                    return
-                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                yield PlayedFrame(rgb, number / rate, f"{path.name} frame {number}")
-        finally:
-            reader.release()
-
-    return Source(f"video {path} at {rate:g} Hz", frames)

@@ -55,7 +55,7 @@ class Tracker:
         self._next = 1
 
     def update(
-        self, obstacles: Sequence[Obstacle], time: float, timeout: float, min_hits: int = 1
+        self, obstacles: Sequence[Obstacle], time: float, timeout: float, min_hits: int = 1, again: bool = False
     ) -> tuple[Obstacle, ...]:
         """The obstacles of one frame with their numbers, and closing speeds where they are known.
 
@@ -63,6 +63,7 @@ class Tracker:
             time: of the frame, s, by its stamp.
             timeout: s after which an obstacle that is not seen any more loses its number.
             min_hits: frames in which an obstacle must have been seen; until then it is left out, and has no number.
+            again: this is the last frame once more, at another threshold: what was seen in it is not seen twice.
         """
         step = 0.0 if self._time is None else time - self._time
         if not 0 <= step <= max(LONGEST_STEP, timeout):
@@ -77,7 +78,10 @@ class Tracker:
             if track is None:
                 track = Track(_box(obstacle), time)
                 self._tracks.append(track)
-            _correct(track, obstacle, time)
+            if again and track.hits and track.seen == time:
+                track.box = _box(obstacle)
+            else:
+                _correct(track, obstacle, time)
             if track.hits < min_hits and not track.number:
                 continue
             if not track.number:

@@ -142,6 +142,8 @@ def test_transforms_come_from_tf_and_unknown_ones_are_named(monkeypatch: pytest.
     change = transforms.change(header())
     assert asked == [("base_link", "front_camera", 5_000_000_250)]
     np.testing.assert_allclose(change.points(np.array([[0.0, 0.0, 10.0]])), [[12.0, 0.0, 1.4]], atol=1e-9)
+    assert transforms.knows(header())
+    assert not transforms.knows(Header(frame_id="moon"))
     with pytest.raises(NoTransform, match="two trees"):
         transforms.change(Header(frame_id="moon"))
 

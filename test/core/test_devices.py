@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from densehybrid_ros.core.devices import allocated_mb, device_name, resolve_precision
+from densehybrid_ros.core.devices import allocated_mb, device_name, missing_gpu, resolve_precision
 from densehybrid_ros.core.stages import StageClock
 from densehybrid_ros.errors import SetupError
 
@@ -51,3 +51,15 @@ def test_stages_are_told_in_milliseconds_and_summed_by_name(monkeypatch: pytest.
     for name in ("upload", "infer", "upload"):
         clock.mark(name)
     assert clock.milliseconds() == {"upload": 750.0, "infer": 1500.0}
+
+
+def test_auto_without_the_gpu_that_torch_was_built_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert missing_gpu("auto") == ""
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    assert "torch was built for GPUs (12.8) and sees none" in missing_gpu("auto")
+    assert missing_gpu("cpu") == ""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert missing_gpu("auto") == ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.draw import LEGEND_SHARE, UNKNOWN_COLOUR, add_legend, outline, overlay
-from densehybrid_ros.core.segmenter import Scene
+from densehybrid_ros.core.drawing.draw import UNKNOWN_COLOUR, outline, overlay
+from densehybrid_ros.core.scenes import Scene
 
 PALETTE = [[10, 20, 30], [40, 50, 60]]
 
@@ -52,25 +52,3 @@ def test_the_rim_grows_with_the_picture(width: int, thick: int) -> None:
     picture = np.zeros((40, width, 3), np.uint8)
     outline(picture, [(np.ones((20, 100), np.bool_), (slice(10, 30), slice(100, 200)))])
     assert bright(picture)[:, 150].sum() == 2 * thick, "OpenCV draws smoothed lines wider than asked for"
-
-
-@pytest.mark.parametrize("width", [640, 1280, 1920])
-def test_the_legend_shows_every_colour_within_the_upper_edge(width: int) -> None:
-    colours = [(20 * index, 255 - 20 * index, 128) for index in range(12)]
-    picture = np.full((width * 9 // 16, width, 3), 200, np.uint8)
-    add_legend(picture, (*((f"class {index}", colour) for index, colour in enumerate(colours)), ("a note", None)))
-    rows = np.flatnonzero((picture != 200).any(axis=(1, 2)))
-    assert (rows.min(), rows.max()) == (0, len(rows) - 1)
-    assert len(rows) <= len(picture) * LEGEND_SHARE
-    dimmed = int(200 * 0.35)
-    for red, green, blue in colours:
-        wanted = np.minimum(np.array([red, green, blue]) + dimmed, 255)
-        assert (np.abs(picture.astype(int) - wanted) <= 1).all(axis=2).sum() > 30
-    right = picture[: len(rows), -3:].reshape(-1, 3)
-    assert (right == right[0]).all(), "cut off"
-
-
-def test_a_small_picture_has_no_legend() -> None:
-    picture = np.full((96, 160, 3), 200, np.uint8)
-    add_legend(picture, tuple((f"class {index}", (1, 2, 3)) for index in range(12)))
-    assert (picture == 200).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from densehybrid_ros.core.scores import SCORES
+from densehybrid_ros.core.scores import NOT_LIVE, SCORES, live_score
 from densehybrid_ros.errors import SetupError, chosen
 
 RNG = np.random.default_rng(1)
@@ -37,6 +37,7 @@ REFERENCES = {
     "entropy": -(softmax(LOGITS) * np.log(softmax(LOGITS))).sum(1),
     "outlier_head_msp": (1 - softmax(LOGITS).max(1)) * np.exp(log_posterior(DATASET)),
     "rejected_by_all": -np.tanh(LOGITS).sum(1),
+    "outlier_class": np.log(softmax(np.concatenate([LOGITS, DATASET[:, 1:]], 1))[:, -1]),
 }
 
 
@@ -63,6 +64,7 @@ def test_scores_of_one_pixel_worked_by_hand() -> None:
         "entropy": (math.log(8) + 2 * math.log(4) + 5 * math.log(8 / 5)) / 8,
         "outlier_head_msp": 3 / 8 * 3 / 4,
         "rejected_by_all": -(0 + 3 / 5 + 12 / 13),  # tanh(ln a) = (a² − 1) / (a² + 1)
+        "outlier_class": math.log(3 / (8 + 3)),
     }
     found = {name: score(logits, dataset_logits.view(1, 2, 1, 1)).item() for name, score in SCORES.items()}
     for name in SCORES:
@@ -79,3 +81,12 @@ def test_score_stays_finite_for_extreme_logits(name: str) -> None:
 def test_an_unknown_score_lists_the_choices() -> None:
     with pytest.raises(SetupError, match="hybrid, likelihood"):
         chosen("score", "nonsense", SCORES)
+
+
+def test_a_score_that_is_for_evaluation_alone_is_refused_with_the_reason() -> None:
+    with pytest.raises(
+        SetupError, match="'odin' needs gradients and two passes: it is for densehybrid evaluate alone; ch"
+    ):
+        live_score("odin")
+    assert not NOT_LIVE.keys() & SCORES.keys()
+    assert live_score("msp") is SCORES["msp"]

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from densehybrid_ros.core.postprocess import maps_of, open_set_map, upsample
+from densehybrid_ros.core.scenes import Scene
 from densehybrid_ros.core.scores import SCORES
-from densehybrid_ros.core.segmenter import Segmenter, nearest_multiple
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import CAMVID_CLASSES
 from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.taxonomies import prediction_table
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +48,26 @@ def test_unknown_is_exactly_where_the_score_reaches_the_threshold(
     assert 0 < unknown.mean() < 1
 
 
+@pytest.mark.parametrize("first", [1000.0, -1000.0])
+def test_relabelled_at_another_threshold_is_what_the_network_would_say(
+    segmenter: Segmenter, picture: np.ndarray, first: float
+) -> None:
+    scene = segmenter(picture, first)
+    reached = float(scene.score[40, 40])
+    for threshold in (reached, reached + 1e-12, float(np.nextafter(np.float32(reached), np.float32(9e9))), -first):
+        again, fresh = scene.relabelled(threshold, segmenter.classes), segmenter(picture, threshold)
+        np.testing.assert_array_equal(again.open_set, fresh.open_set)
+        assert (again.threshold, again.open_set.dtype) == (threshold, fresh.open_set.dtype)
+    assert (scene.relabelled(reached, segmenter.classes).open_set == segmenter.classes)[40, 40]
+
+
 def test_the_stored_threshold_is_the_default(segmenter: Segmenter, picture: np.ndarray) -> None:
     assert segmenter(picture).threshold == 0.25
 
 
 def test_another_scores_default_threshold_has_the_same_true_positive_rate(segmenter: Segmenter) -> None:
-    # 0.25 lies between the stored 1.0 (60 %) and -2.0 (95 %): the first stored rate above is 95 %
-    assert segmenter.default_threshold("likelihood") == -20.0
+    # the likelihood has the curve of the hybrid score, ten times as wide; 0.25 lies between two stored thresholds
+    assert segmenter.default_threshold("likelihood") == pytest.approx(2.5)
 
 
 def test_a_batch_gives_what_single_images_give(segmenter: Segmenter, picture: np.ndarray) -> None:
@@ -64,7 +81,7 @@ def test_a_batch_gives_what_single_images_give(segmenter: Segmenter, picture: np
 def test_logits_are_upsampled_before_the_score() -> None:
     torch.manual_seed(0)
     logits, dataset_logits = torch.randn(1, 5, 4, 6), torch.randn(1, 2, 4, 6)
-    maps = maps_of(logits, dataset_logits, (16, 24), SCORES["hybrid"], 0.0)
+    maps = maps_of(logits, dataset_logits, lambda part: upsample(part, (16, 24)), SCORES["hybrid"], 0.0)
     large, large_dataset = upsample(logits, (16, 24)), upsample(dataset_logits, (16, 24))
     torch.testing.assert_close(maps.score, large_dataset.log_softmax(1)[:, 1] - large.logsumexp(1))
     torch.testing.assert_close(maps.semantic, large.argmax(1).to(torch.uint8))
@@ -78,13 +95,33 @@ def test_a_score_equal_to_the_threshold_is_unknown() -> None:
 
 def test_the_inference_width_changes_the_network_input_only(random_weights: Path, picture: np.ndarray) -> None:
     narrow = Segmenter.load(random_weights, device="cpu", inference_width=64)
-    assert narrow.logits(picture)[0].shape[-1] == 16
+    assert narrow.fit(*picture.shape[:2]).scaled[1] == 64
     assert narrow(picture).score.shape == picture.shape[:2]
 
 
-@pytest.mark.parametrize(("size", "expected"), [(1, 32), (47, 32), (49, 64), (720, 704), (640, 640)])
-def test_sizes_are_rounded_to_the_stride(size: int, expected: int) -> None:
-    assert nearest_multiple(size) == expected
+@pytest.mark.parametrize("size", [(96, 160), (97, 163), (120, 200)])
+def test_at_the_networks_size_it_says_of_an_image_what_it_says_of_the_shrunk_one(
+    random_weights: Path, size: tuple[int, int]
+) -> None:
+    image = np.random.default_rng(2).integers(0, 256, (*size, 3), np.uint8)
+    segmenter = Segmenter.load(random_weights, "cpu", inference_width=80)
+    height, width = round(size[0] * 80 / size[1]), 80
+    shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    (found,), (expected,) = segmenter.batch([image], at_network_size=True).scenes, segmenter.batch([shrunk]).scenes
+    assert found.semantic.shape == (height, width)
+    for name in ("semantic", "score", "open_set"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    small = image[:40, :60]
+    assert segmenter.batch([small], at_network_size=True).scenes[0].score.shape == (40, 60)
+
+
+def test_an_enlarged_scene_repeats_its_pixels() -> None:
+    ids, nothing = np.array([[1, 2], [3, 11]], np.uint8), np.empty((0, 0), np.uint8)
+    larger = Scene(nothing, ids.astype(np.float32), ids, 0.5).enlarged(4, 6)
+    expected = np.kron(ids, np.ones((2, 3), np.uint8))
+    np.testing.assert_array_equal(larger.open_set, expected)
+    np.testing.assert_array_equal(larger.score, expected)
+    assert (larger.semantic.size, larger.threshold) == (0, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -129,31 +166,15 @@ def test_the_bundled_weights_load_and_find_a_made_obstacle() -> None:
     frame = Roadworld(10_003, 480, 360).frame(0, stereo=False)
     scene = segmenter(frame.left)
     inlier = frame.labels != 255
-    assert (scene.semantic == frame.labels)[inlier].mean() > 0.6
+    table = prediction_table(segmenter.info.classes, CAMVID_CLASSES)
+    assert table is not None
+    assert (table[scene.semantic] == frame.labels)[inlier].mean() > 0.6
     assert replace(load_weights(BUNDLED)[1], calibration={}) == replace(segmenter.info, calibration={})
 
 
 @pytest.mark.parametrize(
     ("width", "image", "size"),
-    [
-        (0, (100, 207), (96, 192)),
-        (0, (112, 209), (128, 224)),  # halves go to the even multiple
-        (64, (50, 128), (32, 64)),
-        (320, (50, 100), (160, 320)),
-        (32, (3, 400), (32, 32)),
-        (0, (8192, 4096), (8192, 4096)),
-    ],
-)
-def test_the_network_runs_at_the_nearest_multiple_of_its_stride(
-    random_weights: Path, width: int, image: tuple[int, int], size: tuple[int, int]
-) -> None:
-    narrow = Segmenter.load(random_weights, device="cpu", inference_width=width or -1)
-    assert narrow.inference_size(*image) == size
-
-
-@pytest.mark.parametrize(
-    ("width", "image", "size"),
-    [(-1, (8192, 4128), "4128x8192"), (2048, (40_000, 100), "2048x819200"), (16_384, (100, 700), "16384x2336")],
+    [(-1, (8192, 4128), "4128x8192"), (2048, (40_000, 100), "2048x819200"), (16_384, (100, 700), "16384x2368")],
 )
 def test_more_pixels_than_the_most_are_refused(
     random_weights: Path, width: int, image: tuple[int, int], size: str
@@ -161,7 +182,7 @@ def test_more_pixels_than_the_most_are_refused(
     blown_up = Segmenter.load(random_weights, device="cpu", inference_width=width)
     height, columns = image
     with pytest.raises(SetupError, match=f"an image of {columns}x{height} would run at {size}, more"):
-        blown_up.inference_size(height, columns)
+        blown_up.fit(height, columns)
 
 
 def test_warming_up_runs_black_pictures_of_that_size(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def test_what_is_no_disparity_or_label_picture_is_refused_by_name(tmp_path: Path
         with pytest.raises(SetupError, match=rf"odd\.png is .*{complaint}"):
             read_disparity(path)
     cv2.imwrite(str(path), np.zeros((8, 8), np.uint8))
-    with pytest.raises(SetupError, match="8 bits in 1 channels; wanted 16 bits in one channel"):
+    with pytest.raises(SetupError, match="8 bits in 1 channel; wanted 16 bits in one channel"):
         read_disparity(path)
     cv2.imwrite(str(path), np.zeros((8, 8, 3), np.uint16))
     with pytest.raises(SetupError, match="16 bits in 3 channels"):

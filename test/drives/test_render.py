@@ -100,3 +100,19 @@ def test_the_command_writes_drives_that_no_training_sees(tmp_path: Path, capsys:
     with pytest.raises(SystemExit):
         main(["render-roadworld", str(tmp_path), *options[:-2], "8", "8"])
     assert "at least 32x32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--layout", "lostandfound", "--val", "4"], "--val belongs to --layout camvid, not to lostandfound"),
+        (["--drives", "2"], "--drives belongs to --layout lostandfound, not to camvid"),
+    ],
+)
+def test_an_option_of_the_other_layout_is_refused(
+    options: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["render-roadworld", str(tmp_path / "out"), *options])
+    assert text in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -29,7 +29,7 @@ def launch_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
         path = programs / program
         path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m densehybrid_ros.nodes.{program} "$@"\n')
         path.chmod(0o755)
-    from densehybrid_ros.demo import isolated_environment
+    from densehybrid_ros.dds.isolation import isolated_environment
 
     environment = isolated_environment()
     environment["AMENT_PREFIX_PATH"] = os.pathsep.join([str(prefix), os.environ.get("AMENT_PREFIX_PATH", "")])

@@ -66,6 +66,16 @@ def test_a_replay_ends_when_all_frames_are_played(
     assert "played 3 frames" in output
 
 
+def test_a_replay_takes_no_pause_for_a_fault(
+    launch_environment: dict[str, str], random_weights: Path, tmp_path: Path
+) -> None:
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((64, 96, 3), 60 * number, np.uint8))
+    output = replayed(launch_environment, input=str(tmp_path), rate="0.25", model_path=str(random_weights))
+    assert "played 2 frames" in output
+    assert "no frame comes" not in output
+
+
 def test_a_bag_is_replayed_and_judged(launch_environment: dict[str, str], random_weights: Path, tmp_path: Path) -> None:
     pytest.importorskip("rosbags", reason="rosbags is not installed")
     render_lostandfound(tmp_path / "drive", "test", [20_005], 3, 160, 96, first_frame=22, frame_step=3)
@@ -80,9 +90,15 @@ def test_a_bag_is_replayed_and_judged(launch_environment: dict[str, str], random
         model_path=str(random_weights),
     )
     assert "played 3 frames" in output
+    assert "topic /camera/image_raw/compressed (colour), camera_info /camera/camera_info" in output
     report = json.loads(table.read_text())
     assert report["frames"]["judged"] == 3
     assert report["ap"] is not None
+    named = {"bag": str(bag), "model_path": str(random_weights), "image_topic": "/nowhere"}
+    status, output = launched("replay", launch_environment, **named)
+    assert status != 0
+    assert "image_raw:=image_raw" in output
+    assert "it has no image topic /nowhere; its image topics are /camera/image_raw/compressed (colour" in output
 
 
 def replayed(environment: dict[str, str], **arguments: str) -> str:
@@ -126,6 +142,22 @@ def test_what_only_a_user_can_put_right_is_not_tried_again(launch_environment: d
     assert status == 0, output
     assert output.count("process started") == 1
     assert "min_range" in output
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("image_topc", "image_topic"), ("image_topics", "image_topic"), ("use_simtime", "use_sim_time")],
+)
+def test_misspelt_arguments_are_named(given: str, meant: str, launch_environment: dict[str, str]) -> None:
+    pytest.importorskip("ros2launch", reason="ros2launch is not installed; it comes with a ROS 2 installation")
+    launch = "import sys; from ros2cli.cli import main; sys.exit(main())"
+    ending = ["device:=none", "must_start:=true", "of_another_file:=1"]
+    file = Path(__file__).parents[2] / "launch" / "camera.launch.py"
+    command = [sys.executable, "-c", launch, "launch", str(file), f"{given}:=/x", *ending]
+    result = subprocess.run(command, env=launch_environment, capture_output=True, text=True, timeout=100)
+    output = result.stdout + result.stderr
+    assert f"argument '{given}' is unknown, and changes nothing; is {meant} meant?" in output
+    assert output.count("is unknown, and changes nothing") == 1
 
 
 def test_every_launch_file_is_tested() -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from densehybrid_ros.metrics.by_range import RangeRow, RangeTable, range_of_disparity, table_dict, table_text
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.metrics.score_histogram import cells_of, lowest_scores
 
 Frame = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -56,15 +55,41 @@ def test_every_row_equals_the_exact_metrics(ties: bool) -> None:
     frames = [frame(seed, ties) for seed in range(4)]
     found, expected = table_of(frames).rows(), exact_rows(frames)
     assert len(found) == 10
-    tolerance = 1e-12 if ties else 1e-4
     for row, exact in zip(found, expected, strict=True):
         assert (row.low, row.high) == (exact.low, exact.high)
         assert (row.inlier_pixels, row.anomalous_pixels) == (exact.inlier_pixels, exact.anomalous_pixels)
         assert row.ranking is not None
         assert exact.ranking is not None
-        assert row.ranking.ap == pytest.approx(exact.ranking.ap, abs=tolerance)
-        assert row.ranking.auroc == pytest.approx(exact.ranking.auroc, abs=tolerance)
-        assert row.ranking.fpr95 == pytest.approx(exact.ranking.fpr95, abs=1e-12 if ties else 2e-3)
+        assert row.ranking.ap == pytest.approx(exact.ranking.ap, abs=1e-12)
+        assert row.ranking.auroc == pytest.approx(exact.ranking.auroc, abs=1e-12)
+        assert row.ranking.fpr95 == pytest.approx(exact.ranking.fpr95, abs=1e-12)
+
+
+def test_every_row_of_a_drawn_set_has_the_pixels_of_its_frames() -> None:
+    frames = [frame(seed) for seed in range(4)]
+    score, truth, _ = frames[3]
+    frames[3] = score, truth, np.zeros_like(score)  # in no bin
+    table = RangeTable(pictures=4)
+    for each in frames:
+        table.add(*each)
+    found = table.drawn(np.array([[2, 0, 1, 1], [1, 1, 1, 1]]))
+    assert len(found) == 10
+    for draw, several in enumerate(([frames[0], frames[0], frames[2], frames[3]], frames)):
+        for rankings, row in zip(found, exact_rows(several), strict=True):
+            assert row.ranking is not None
+            for name in ("ap", "fpr95", "auroc"):
+                assert getattr(rankings[draw], name) == pytest.approx(getattr(row.ranking, name), abs=3e-3)
+
+
+def test_a_row_shows_its_intervals_beside_its_figures() -> None:
+    table = RangeTable(pictures=2)
+    for flip in (0, 1):
+        table.add(np.array([[3, 2, 1, 0]], np.float32), np.array([[1 - flip, flip, 0, 0]], np.uint8))
+    overall, *bins = table.drawn(np.array([[2, 0], [0, 2]]))
+    assert [ranking.ap for ranking in overall] == pytest.approx([1, 1 / 2])
+    assert bins == [[]] * 9
+    text = table_text(table.rows()[:1], [{"ap": [50.0, 100.0]}])
+    assert text.splitlines()[1].split()[:4] == ["all", "50.00", "[50.00,", "100.00]"]
 
 
 def test_pixels_without_range_count_in_the_overall_row_alone() -> None:
@@ -130,21 +155,6 @@ def test_wrong_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="but holds 11"):
         table.add(score, np.where(truth == 1, np.uint8(11), truth))
     assert table.rows()[0].inlier_pixels == 0
-
-
-def test_cells_keep_the_order_of_scores() -> None:
-    rng = np.random.default_rng(1)
-    magnitudes = 10.0 ** rng.uniform(-44, 38, 5000)
-    scores = np.sort(np.append((magnitudes * rng.choice([-1, 1], 5000)).astype(np.float32), [0, -0.0, 1, -1]))
-    scores = scores.astype(np.float32)
-    cells = cells_of(scores)
-    assert (np.diff(cells) >= 0).all()
-    assert cells.min() >= 0
-    assert cells.max() < 2**20
-    assert (lowest_scores(cells) <= scores).all()
-    normal = np.abs(scores) > 1e-37
-    assert (scores - lowest_scores(cells) <= np.abs(lowest_scores(cells)) * 2.0**-11)[normal].all()
-    np.testing.assert_array_equal(cells_of(lowest_scores(cells)), cells)
 
 
 def test_range_is_focal_length_times_baseline_over_disparity() -> None:

@@ -17,7 +17,7 @@ def test_mean_iou_equals_the_confusion_matrix_of_scikit_learn() -> None:
     matrix.add(predicted, truth)
     known = truth < 3
     reference = confusion_matrix(truth[known], predicted[known])
-    np.testing.assert_array_equal(matrix.counts, reference)
+    np.testing.assert_array_equal(matrix.counts, np.pad(reference, ((0, 0), (0, 1))))
     hits = np.diag(reference)
     expected = np.mean(hits / (reference.sum(0) + reference.sum(1) - hits))
     assert mean_iou(matrix) == pytest.approx(expected)
@@ -32,3 +32,10 @@ def test_a_class_that_does_not_occur_has_no_part_in_the_mean() -> None:
     assert class_iou(matrix)[:2].tolist() == [0.5, 0.5]
     assert np.isnan(class_iou(matrix)[2:]).all()
     assert mean_iou(matrix) == 0.5
+
+
+def test_a_prediction_that_is_no_class_misses_and_hits_nothing() -> None:
+    matrix = ConfusionMatrix(2)
+    matrix.add(np.array([[0, 255, 1, 2]], np.uint8), np.array([[0, 0, 1, 1]], np.uint8))
+    assert matrix.counts.tolist() == [[1, 0, 1], [0, 1, 1]]
+    np.testing.assert_allclose(class_iou(matrix), [1 / 2, 1 / 2])

@@ -66,7 +66,9 @@ def test_it_trains_and_nothing_is_left_behind() -> None:
     found = []
     for _ in range(15):
         logits, dataset_logits = hybrid(torch.ones(2, 3, 32, 32))
-        loss = hybrid_loss(logits, dataset_logits, labels, dataset_labels, HybridLossWeights(bounded=True)).total
+        loss = hybrid_loss(
+            logits, dataset_logits, labels, dataset_labels, HybridLossWeights(likelihood_form="logistic")
+        ).total
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -28,14 +28,14 @@ def test_what_is_saved_is_loaded(random_weights: Path, tmp_path: Path) -> None:
 
 
 def test_a_curve_of_a_score_that_is_no_more_does_no_harm(random_weights: Path, tmp_path: Path) -> None:
-    """Files written before `energy`, which was `likelihood`, was removed hold its curve."""
+    """Files that were written before a score was removed hold its curve."""
     model, info = load_weights(random_weights)
     path = tmp_path / "old.safetensors"
-    save_weights(path, model, replace(info, calibration={**info.calibration, "energy": info.calibration["likelihood"]}))
+    save_weights(path, model, replace(info, calibration={**info.calibration, "gone": info.calibration["likelihood"]}))
     segmenter = Segmenter.load(path)
     assert np.isfinite(segmenter(np.zeros((64, 64, 3), np.uint8)).score).all()
-    with pytest.raises(SetupError, match="'energy' is unknown"):
-        segmenter(np.zeros((64, 64, 3), np.uint8), score="energy")
+    with pytest.raises(SetupError, match="'gone' is unknown"):
+        segmenter(np.zeros((64, 64, 3), np.uint8), score="gone")
 
 
 def test_nothing_is_left_beside_the_file(random_weights: Path) -> None:
@@ -94,11 +94,12 @@ def test_tensors_of_another_architecture_are_refused(random_weights: Path, tmp_p
     assert model is not None
 
 
-def test_the_threshold_for_a_rate_is_the_highest_that_reaches_it() -> None:
+def test_the_threshold_for_a_rate_lies_between_those_of_its_neighbours() -> None:
     curve = Calibration([3.0, 1.0, -2.0], [0.2, 0.6, 0.95], [0.0, 0.0, 0.1], "nothing")
     assert curve.threshold_at(0.6) == 1.0
-    assert curve.threshold_at(0.61) == -2.0
-    assert curve.threshold_at(0.99) == -2.0
+    assert curve.threshold_at(0.5) == pytest.approx(1.5)
+    assert curve.threshold_at(0.6 + 0.35 / 3) == pytest.approx(0.0)
+    assert (curve.threshold_at(0.99), curve.threshold_at(0.1)) == (-2.0, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,9 @@ def test_the_threshold_for_a_rate_is_the_highest_that_reaches_it() -> None:
         {"calibration": {"hybrid": Calibration([1.0, 0.0], [0.5], [0.1], "nothing")}},
         {"threshold": float("nan")},
         {"palette": []},
+        {"scales": []},
+        {"scales": [0.5]},
+        {"scales": [1.0, 1.5]},
         {"classes": []},
     ],
 )

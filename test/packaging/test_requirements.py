@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from densehybrid_ros.packages import REQUIREMENTS
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = {"pytest"}
 """Of the tests alone: dev.txt has it."""
 BUILD = {"setuptools"}
 """Of the build alone: pyproject.toml has it."""
+COMPARED = {"transformers", "cosmic-ray", "triton"}
+"""Of some tests and measurements alone: optional.txt has them."""
+FILES = ("runtime.txt", "training.txt", "optional.txt")
 PINNED = {"torch"}
 """Demo and tests run with one version of it, which lies within the bounds."""
 
@@ -35,7 +40,7 @@ def in_setup() -> dict[str, list[Requirement]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "training.txt"])
+@pytest.mark.parametrize("name", FILES)
 def test_requirements_have_the_bounds_of_setup(name: str) -> None:
     needed = in_setup()
     for requirement in map(Requirement, (ROOT / "requirements" / name).read_text().split("\n")[:-1]):
@@ -43,13 +48,20 @@ def test_requirements_have_the_bounds_of_setup(name: str) -> None:
             (pin,) = requirement.specifier
             assert pin.operator == "=="
             assert all(each.specifier.contains(pin.version) for each in needed[requirement.name])
-        elif requirement.name not in BUILD:
+        elif requirement.name not in BUILD | COMPARED:
             assert [each.specifier for each in needed[requirement.name]] == [requirement.specifier]
 
 
+def test_what_users_are_told_to_install_is_what_setup_needs() -> None:
+    needed = in_setup()
+    for requirement in map(Requirement, REQUIREMENTS.values()):
+        assert requirement.specifier in [each.specifier for each in needed[requirement.name]]
+
+
 def test_all_that_setup_needs_is_installed_by_the_requirements() -> None:
-    lines = [(ROOT / "requirements" / name).read_text() for name in ("runtime.txt", "training.txt")]
-    assert in_setup().keys() | BUILD == {Requirement(line).name for line in "".join(lines).splitlines()} | TESTS
+    lines = [(ROOT / "requirements" / name).read_text() for name in FILES]
+    installed = {Requirement(line).name for line in "".join(lines).splitlines()}
+    assert in_setup().keys() | BUILD | COMPARED == installed | TESTS
 
 
 def test_colcon_finds_pytest_with_the_bounds_of_the_requirements() -> None:

@@ -14,6 +14,7 @@ from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.metrics.summary import summarise, summary_table
+from densehybrid_ros.nodes.player.settings import PlayerSettings
 from densehybrid_ros.playback.sources import open_source
 from densehybrid_ros.topics import TRUTH
 
@@ -55,6 +56,25 @@ def test_sibling_labels_are_ground_truth(tmp_path: Path) -> None:
     assert second.truth is None
     assert len(told) == 1
     assert "b.png" in told[0]
+
+
+def test_a_folder_played_with_a_players_settings_names_no_topics(tmp_path: Path) -> None:
+    # they are derived from BagTopics, and equal to none
+    folder = str(make_folder(tmp_path, ["a.png"]))
+    open_source(folder, no_warning, topics=PlayerSettings(input=folder, loop=True))
+    told: list[str] = []
+    open_source(folder, told.append, topics=PlayerSettings(input=folder, depth_topic="none"))
+    assert told == [f"{folder} is no bag: the topics that are named are not looked at"]
+
+
+def test_pictures_of_formats_that_are_not_read_are_named(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, ["a.png", "b.TIF", "c.ppm"])
+    (folder / "._d.tif").write_bytes(b"no picture")
+    told: list[str] = []
+    frames = list(open_source(str(folder), told.append).frames())
+    assert [frame.name for frame in frames] == ["a.png"]
+    formats = "of formats that are not read (.ppm, .tif): 2, the first is b.TIF; convert to PNG"
+    assert told == [f"passed over: pictures in {folder} {formats}"]
 
 
 def test_pictures_without_labels_are_played_upright_and_by_number(tmp_path: Path) -> None:
@@ -128,7 +148,9 @@ def test_a_bag_of_compressed_pictures_is_played_although_a_depth_topic_comes_fir
         values = store.types[image](header, 2, 2, "16UC1", 0, 4, np.zeros(8, np.uint8))
         writer.write(depth, 1, store.serialize_cdr(values, image))
         writer.write(camera, 2, store.serialize_cdr(store.types[compressed](header, "png", coded), compressed))
-    source = open_source(str(tmp_path / "bag"), no_warning)
+    told: list[str] = []
+    source = open_source(str(tmp_path / "bag"), told.append)
+    assert "its size is 2x2" in told[0]
     assert "/cam/image/compressed" in source.description
     (frame,) = source.frames()
     np.testing.assert_array_equal(frame.image, picture[..., ::-1])

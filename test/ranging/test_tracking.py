@@ -173,3 +173,29 @@ def test_an_obstacle_that_is_reported_stays_so_when_more_hits_are_asked_for() ->
     tracker = Tracker()
     tracker.update([obstacle()], 0.0, 1.0, 1)
     assert [each.number for each in tracker.update([obstacle()], 0.1, 1.0, 10)] == [1]
+
+
+def test_a_frame_seen_again_at_another_threshold_counts_for_nothing_but_what_is_new() -> None:
+    """Speeds, hits and numbers of the frames after it are those without it."""
+
+    def run(again: bool) -> list[list[tuple[int, float | None]]]:
+        tracker, told = Tracker(), []
+        for step in range(6):
+            place = 20.0 - 0.5 * step
+            frame = [obstacle(0.0, place), obstacle(5.0, 40.0, box=(300, 100, 20, 20))][: 1 + (step >= 4)]
+            found = tracker.update(frame, step * 0.1, 1.0, min_hits=2)
+            if again:
+                last = tracker.update([obstacle(0.0, place + 0.4)], step * 0.1, 1.0, min_hits=2, again=True)
+                assert [each.number for each in last] == [each.number for each in found][:1]
+            told.append([(each.number, each.closing_speed) for each in found])
+        return told
+
+    assert run(True) == run(False)
+    tracker = Tracker()
+    tracker.update([obstacle(0.0, 20.0)], 0.0, 1.0)
+    both = tracker.update([obstacle(0.0, 20.0), obstacle(5.0, 40.0)], 0.0, 1.0, again=True)
+    assert [each.number for each in both] == [1, 2]
+    # a camera without a clock: the same time, but another frame
+    for _ in range(FRAMES_FOR_SPEED - 1):
+        (found,) = tracker.update([obstacle(0.0, 20.0)], 0.0, 1.0)
+    assert found.closing_speed is not None

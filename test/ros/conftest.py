@@ -29,7 +29,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from densehybrid_ros.convert.images import image_message
-from densehybrid_ros.demo import isolated_environment
+from densehybrid_ros.dds.isolation import isolated_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ALL_OUTPUTS = ("semantic", "anomaly", "open_set", "overlay")
@@ -88,10 +88,11 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
 
     def begin(name: str, *parameters: str) -> Process:
         program = ["-m", f"densehybrid_ros.nodes.{name}"]
-        if name == "faulty_segmenter":
-            program = [str(Path(__file__).parent / "faulty_segmenter.py")]
+        if name.endswith("_segmenter"):
+            program = [str(Path(__file__).parent / f"{name}.py")]
         if name != "player":
-            parameters = ("warmup_iterations:=0", *parameters)
+            # torch: one frame's scores are those of the next, and no build takes a core from a test
+            parameters = ("warmup_iterations:=0", "engine:=torch", *parameters)
         processes.append(Process(program, environment, *parameters, log=tmp_path / f"{name}{len(processes)}.log"))
         return processes[-1]
 
@@ -132,15 +133,21 @@ class Probe:
         self.node.destroy_node()
 
     def wait_for_node(self) -> None:
-        """Until the node is subscribed and all its outputs are heard."""
+        """Until the node is subscribed for good and all its outputs are heard."""
         self.spin_until(
-            lambda: (
-                self.publisher.get_subscription_count() > 0
-                and all(self.node.count_publishers(topic) > 0 for topic in self._topics.values())
-            ),
+            lambda: self.is_heard() and all(self.node.count_publishers(topic) > 0 for topic in self._topics.values()),
             "the node",
         )
         self.spin_for(1.0)
+
+    def is_heard(self) -> bool:
+        """By a subscription as reliable as the publisher.
+
+        Until the node has seen that one, it may still change its own, and what is sent meanwhile is lost.
+        """
+        heard = self.node.get_subscriptions_info_by_topic(self.publisher.topic_name)
+        reliable = any(each.qos_profile.reliability == ReliabilityPolicy.RELIABLE for each in heard)
+        return reliable and self.publisher.get_subscription_count() == len(heard)
 
     def header(self, seconds: int | None = None) -> Header:
         """A new stamp, one second after the last."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from densehybrid_ros.core.device_faults import DeviceLost
-from densehybrid_ros.core.segmenter import Answer, Scene, Segmenter
+from densehybrid_ros.core.scenes import Answer, Scene
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.nodes.segmenter.node import main
 
 MARK = (254, 1)
@@ -84,10 +85,15 @@ class FaultySegmenter(Segmenter):
         super().__init__(FaultyNetwork(model), *others)
 
     def batch(
-        self, images: Sequence[NDArray[np.uint8]], threshold: Any = None, score: str = "", parts: Collection[str] = ()
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        threshold: Any = None,
+        score: str = "",
+        parts: Collection[str] = (),
+        at_network_size: bool = False,
     ) -> Answer:
         print(f"parts: {' '.join(sorted(parts))}; images: {len(images)}", flush=True)
-        answer = super().batch(images, threshold, score, parts)
+        answer = super().batch(images, threshold, score, parts, at_network_size)
         reads = {"unpublishable": 0, "unpaintable": 1}
         faults = [fault_of(image[0, 0]) for image in images]
         scenes = [
@@ -97,5 +103,10 @@ class FaultySegmenter(Segmenter):
         return Answer(tuple(scenes), answer.stage_ms)
 
 
+def load(weights: str, device: str, precision: str, inference_width: int, engine: str) -> Segmenter:
+    """By torch: another engine would be made of the file, and not fail."""
+    return FaultySegmenter.load(weights, device, precision, inference_width)
+
+
 if __name__ == "__main__":
-    main(load=FaultySegmenter.load)
+    main(load=load)

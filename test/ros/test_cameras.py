@@ -148,7 +148,7 @@ def test_label_info_is_latched_and_follows_the_threshold(
 def test_only_what_somebody_listens_to_is_computed(
     start: Start, make_probe: MakeProbe, random_weights: Path, picture: np.ndarray
 ) -> None:
-    node = start("faulty_segmenter", f"model_path:={random_weights}")
+    node = start("faulty_segmenter", f"model_path:={random_weights}", "lazy:=false")
     deaf = make_probe(())
     deaf.wait_for_node()
     deaf.send(picture)
@@ -178,8 +178,10 @@ def test_a_disabled_node_answers_nothing_until_it_is_enabled(
     probe.send(picture)
     probe.silence()
     report = probe.diagnostics()
-    assert (report["enabled"], report["dropped_unwanted"], report["state"]) == ("false", "1", "active")
+    # its images are not even taken
+    assert (report["enabled"], report["frames_in"], report["state"]) == ("false", "1", "active")
     probe.call(SetBool, "/densehybrid/enable", SetBool.Request(data=True))
+    probe.wait_for_node()
     probe.answers(picture)
 
 

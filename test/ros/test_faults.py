@@ -147,7 +147,7 @@ def test_a_narrow_image_that_would_fill_the_memory_is_refused(start: Start, prob
     probe.wait_for_node()
     probe.send(np.zeros((4000, 2, 3), np.uint8))
     probe.spin_until(lambda: probe.diagnostics()["dropped_invalid"] == "1", "the count")
-    assert "would run at 640x1280000" in probe.diagnostics()["last_error"]
+    assert "would run at 1024x2048000" in probe.diagnostics()["last_error"]
     probe.answers(picture)
 
 

@@ -25,7 +25,7 @@ MakeProbe = Callable[..., "Probe"]
 MESSAGES, BURST = 1000, 25
 """Of each transport, and how many come between two good frames."""
 MAX_PIXELS = 100_000
-ODD_NAMES = ["", "RGB8", "rgb8 ", "8UC3", "32FC1", "bayer_rggb16", "yuv444", "nv21", "jpeg", "☃", "x" * 300]
+ODD_NAMES = ["", "RGB8", "rgb8 ", "8UC2", "32FC1", "bayer_rggb12", "yuv444", "nv16", "jpeg", "☃", "x" * 300]
 
 
 def malformed_image(rng: np.random.Generator) -> Image:

@@ -90,3 +90,64 @@ def test_an_unplayable_input_ends_with_one_line(start: Start, tmp_path: Path, ki
     assert len(lines) == 1
     assert name in lines[0]
     assert "Traceback" not in player.output
+
+
+def test_a_realsense_bag_is_played_with_its_aligned_depth(start: Start, probe: Probe, tmp_path: Path) -> None:
+    path, depth = realsense(tmp_path / "bag")
+    images, depths = listen(probe, Image, "image_raw"), listen(probe, Image, "depth")
+    infos = listen(probe, CameraInfo, "camera_info")
+    player = start("player", f"input:={path}", "wait_for_subscribers:=1", "linger:=3.0")
+    probe.spin_until(lambda: min(map(len, (images, depths, infos))) == 3, "all messages")
+    assert [image.encoding for image in images] == ["rgb8"] * 3
+    assert [image.header for image in images] == [image.header for image in depths] == [info.header for info in infos]
+    np.testing.assert_array_equal(np.frombuffer(depths[0].data, "<u2").reshape(4, 6), depth)
+    assert (
+        "topic /eye/color/image_raw (colour), camera_info /eye/color/camera_info, depth /eye/aligned_depth"
+        in player.output
+    )
+
+
+def test_topics_that_are_named_are_played(start: Start, probe: Probe, tmp_path: Path) -> None:
+    path, _ = realsense(tmp_path / "bag")
+    images, depths = listen(probe, Image, "image_raw"), listen(probe, Image, "depth")
+    topics = ("image_topic:=/eye/infra1/image_rect_raw", "depth_topic:=none")
+    player = start("player", f"input:={path}", *topics, "wait_for_subscribers:=1", "linger:=1.0")
+    assert player.process.wait(timeout=60) == 0
+    probe.spin_until(lambda: len(images) == 3, "all images")
+    assert int(rgb_from_image(images[0])[0, 0, 0]) == 77
+    assert not depths
+    player = start("player", f"input:={path}", "image_topic:=/nowhere")
+    assert player.process.wait(timeout=60) == 2
+    assert "it has no image topic /nowhere; its image topics are /eye/color/image_raw (colour, rgb8);" in player.output
+
+
+def realsense(path: Path) -> tuple[Path, np.ndarray]:
+    """Colour, aligned depth and infrared in folders of their own; the depth."""
+    rosbag2 = pytest.importorskip("rosbags.rosbag2", reason="rosbags is not installed")
+    from rosbags.typesys import Stores, get_typestore
+
+    store, image, info = get_typestore(Stores.ROS2_JAZZY), "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+    depth = np.arange(24, dtype=np.uint16).reshape(4, 6) * 100
+    pictures = {
+        "aligned_depth_to_color/image_raw": (depth, "16UC1"),
+        "infra1/image_rect_raw": (np.full((4, 6), 77, np.uint8), "mono8"),
+        "color/image_raw": (np.full((4, 6, 3), 9, np.uint8), "rgb8"),
+    }
+    with rosbag2.Writer(path, version=9) as writer:
+        connections = {name: writer.add_connection(f"/eye/{name}", image, typestore=store) for name in pictures}
+        calibration = writer.add_connection("/eye/color/camera_info", info, typestore=store)
+        for number in range(3):
+            at = 1_700_000_000_000_000_000 + number * 100_000_000
+            stamp = store.types["builtin_interfaces/msg/Time"](at // 10**9, at % 10**9)
+            header, region = (
+                store.types["std_msgs/msg/Header"](stamp, "eye"),
+                store.types["sensor_msgs/msg/RegionOfInterest"],
+            )
+            for name, (values, encoding) in pictures.items():
+                data = values.reshape(-1).view(np.uint8)
+                message = store.types[image](header, 4, 6, encoding, 0, values[0].nbytes, data)
+                writer.write(connections[name], at, store.serialize_cdr(message, image))
+            matrices = np.zeros(5), np.eye(3).ravel(), np.eye(3).ravel(), np.zeros(12)
+            message = store.types[info](header, 4, 6, "plumb_bob", *matrices, 0, 0, region(0, 0, 0, 0, False))
+            writer.write(calibration, at, store.serialize_cdr(message, info))
+    return path, depth

@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 
 from densehybrid_ros.convert.compressed import rgb_from_compressed
 from densehybrid_ros.convert.images import array_from_image, image_message, rgb_from_image
-from densehybrid_ros.core.draw import colour_map
+from densehybrid_ros.core.drawing.draw import colour_map
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.topics import OVERLAY_JPEG
 
@@ -102,9 +102,9 @@ def test_parameters_are_checked_as_a_whole_and_refused_with_the_reason(
         assert reason in text
     assert_open_set_follows(probe.answers(picture), 2.0)
     assert probe.set_parameter("score", "likelihood") == (True, "")
-    # the score brings the threshold stored for it
-    assert probe.get_parameter("threshold").double_value == pytest.approx(-20.0)
-    assert_open_set_follows(probe.answers(picture), -20.0)
+    # the score brings the threshold at which it finds as much, between the stored points
+    assert probe.get_parameter("threshold").double_value == pytest.approx(2.5)
+    assert_open_set_follows(probe.answers(picture), 2.5)
 
 
 def test_bad_frames_are_counted_and_the_next_good_one_is_served(

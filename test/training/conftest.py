@@ -153,6 +153,7 @@ MINIATURES: dict[str, Miniature] = {
     "roadanomaly": Miniature(
         "", "frames/animals01.jpg", "frames/animals01.labels/labels_semantic.png", {0: 0, 2: 1, 255: 255}
     ),
+    "folder": Miniature("", "images/a_1.jpg", "masks/a_1.png", BINARY),
     "ade20k": Miniature(
         "validation", "images/validation/a_1.jpg", "annotations/validation/a_1.png", {0: 255, 7: 255}, foreign=None
     ),

@@ -19,7 +19,7 @@ from densehybrid_ros.training.batches.sample import Sample, sample_from_truth
 from densehybrid_ros.training.datasets import DATASETS, labelled_set
 from densehybrid_ros.training.datasets.cache import CachedSet
 from densehybrid_ros.training.datasets.pairs import LabelledSet
-from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """images (B, 3, H, W) uint8, labels (B, H, W) uint8, dataset labels (B, H, W) uint8."""
@@ -46,7 +46,7 @@ class Batches(Dataset[Batch]):
             )
         self.recipe = recipe
         self.indices = range(process * recipe.batch // processes, (process + 1) * recipe.batch // processes)
-        self.sets = [labelled_set(source.name, Path(source.root), source.split) for source in recipe.train]
+        self.sets = [_opened(source) for source in recipe.train]
         self._readers = self.sets if cache is None else [CachedSet(each, cache) for each in self.sets]
         shares = np.array([source.weight for source in recipe.train])
         self.shares = shares / shares.sum()
@@ -55,7 +55,9 @@ class Batches(Dataset[Batch]):
             if not DATASETS[source.name].trainable:
                 raise SetupError(f"data set '{source.name}' is for evaluation alone; take it out of the train sets")
         if any(each.classes != self.classes for each in self.sets):
-            raise SetupError("the train sets have different classes; mix only sets with one taxonomy")
+            raise SetupError(
+                "the train sets have different classes; read them in those of one taxonomy by the key 'classes' of each"
+            )
         self.rare = class_mask(recipe.rare_classes, self.classes)
         self.ground = class_mask(recipe.ground_classes, self.classes)
         self.negatives = negatives_of(recipe.pasting, len(self.classes))
@@ -97,6 +99,10 @@ class Batches(Dataset[Batch]):
         low, high = self.recipe.scale
         size = (self.recipe.crop[0], self.recipe.crop[1])
         return jittered_crop(image, truth, size, (low * relative, high * relative), rng, self.rare, self.recipe.jitter)
+
+
+def _opened(source: SetSource) -> LabelledSet:
+    return labelled_set(source.name, Path(source.root), source.split, source.classes, source.known_void)
 
 
 def class_mask(names: list[str], classes: list[str]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ KEPT = 256
 class NegativeSet:
     """Pictures with segments, in the ADE20K layout: id 0 = other, every other id one segment."""
 
-    def __init__(self, root: Path, split: str = "training") -> None:
-        self.pairs = whole_pairs(ADE20K.files(root, split))
+    def __init__(self, roots: Sequence[Path], split: str = "training") -> None:
+        self.pairs = [pair for root in roots for pair in whole_pairs(ADE20K.files(root, split))]
         self._cache: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

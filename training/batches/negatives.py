@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.training.batches.boxes import box_cutout
 from densehybrid_ros.training.batches.cutouts import CutOut
+from densehybrid_ros.training.batches.flat_things import with_flat_thing
 from densehybrid_ros.training.batches.inliers import inlier_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
-from densehybrid_ros.training.batches.pasting import paste_as_released, paste_naturally, random_placement
+from densehybrid_ros.training.batches.pasting import LARGEST, paste_as_released, paste_naturally, random_placement
 from densehybrid_ros.training.batches.released import released_patch
 from densehybrid_ros.training.batches.sample import Sample
 from densehybrid_ros.training.batches.segments import segment_cutout
@@ -29,6 +31,8 @@ from densehybrid_ros.training.recipe.recipe import Pasting
 Frame = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """A picture (H, W, 3) and its open-set labels (H, W)."""
 Rng = np.random.Generator
+MOST_FLAT = 4
+"""Flat things in one crop."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,11 @@ class Standing:
     """One cut-out, pasted naturally: on the ground, or anywhere."""
 
     cutout: Callable[[Rng], CutOut]
+    largest: float = LARGEST
+    """In heights of the crop."""
 
     def paste_into(self, sample: Sample, around: Surroundings, rng: Rng) -> Sample:
-        placement = random_placement(sample, around.ground, rng)
+        placement = random_placement(sample, around.ground, rng, self.largest)
         return paste_naturally(sample, self.cutout(rng), placement, rng)
 
 
@@ -69,6 +75,14 @@ class Inliers:
         if cutout is None:
             return sample
         return paste_naturally(sample, cutout, random_placement(sample, around.ground, rng), rng)
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A cover, a stain or a patch that lies in the ground, which stays what it is: no obstacle."""
+
+    def paste_into(self, sample: Sample, around: Surroundings, rng: Rng) -> Sample:
+        return with_flat_thing(sample, around.ground, rng)
 
 
 @dataclass(frozen=True)
@@ -120,8 +134,11 @@ class Sometimes:
 
 def natural(pasting: Pasting, negatives: NegativeSet) -> Negatives:
     """Segments of real pictures and synthetic shapes, with soft edges and in the light of their place."""
-    shapes, segments = Standing(partial(shape_cutout, negatives)), Standing(partial(segment_cutout, negatives))
-    return Several(pasting.max_negatives, Mixture(pasting.made_share, shapes, segments))
+    made: Negatives = Standing(partial(shape_cutout, negatives))
+    if pasting.box_share:
+        made = Mixture(pasting.box_share, Standing(box_cutout), made)
+    segments = Standing(partial(segment_cutout, negatives), pasting.largest)
+    return Several(pasting.max_negatives, Mixture(pasting.made_share, made, segments))
 
 
 def released(pasting: Pasting, negatives: NegativeSet) -> Negatives:
@@ -135,7 +152,11 @@ Style = Callable[[Pasting], Negatives | None]
 
 def of_set(make: Callable[[Pasting, NegativeSet], Negatives]) -> Style:
     """Out of the recipe's set of negatives; nothing where it names none."""
-    return lambda pasting: make(pasting, NegativeSet(Path(pasting.root), pasting.split)) if pasting.root else None
+    return lambda pasting: make(pasting, _set(pasting)) if pasting.root else None
+
+
+def _set(pasting: Pasting) -> NegativeSet:
+    return NegativeSet([Path(root) for root in (pasting.root, *pasting.also)], pasting.split)
 
 
 STYLES: dict[str, Style] = {"natural": of_set(natural), "released": of_set(released)}
@@ -151,5 +172,7 @@ def negatives_of(pasting: Pasting, classes: int) -> list[Negatives]:
     if pasting.style not in STYLES:
         raise SetupError(f"pasting.style is '{pasting.style}'; choose one of {', '.join(STYLES)}")
     pasted: list[Negatives] = [Sometimes(pasting.inlier_probability, Several(pasting.max_inliers, Inliers(classes)))]
+    if pasting.flat_probability:  # a recipe without them draws the random numbers that it always drew
+        pasted.insert(0, Sometimes(pasting.flat_probability, Several(MOST_FLAT, Flat())))
     source = STYLES[pasting.style](pasting)
     return pasted if source is None else [*pasted, Sometimes(pasting.negative_probability, source)]

@@ -18,6 +18,12 @@ from densehybrid_ros.training.batches.sample import Sample
 
 SOLID, CLEAR = 0.75, 0.25
 """Alpha from which a pixel is that of what was pasted, and up to which it stays the picture's."""
+SMALLEST = 10
+"""px; height of the smallest thing that is pasted."""
+LARGEST = 0.6
+"""Height of the largest thing, in heights of the crop."""
+WIDEST = 0.68
+"""Its width, in widths of the crop, where it is not taller than that."""
 
 Labels = TypeVar("Labels", NDArray[np.uint8], Tensor)
 
@@ -31,14 +37,17 @@ class Placement:
     centre: float
 
 
-def random_placement(sample: Sample, ground: NDArray[np.bool_], rng: np.random.Generator) -> Placement:
+def random_placement(
+    sample: Sample, ground: NDArray[np.bool_], rng: np.random.Generator, largest: float = LARGEST
+) -> Placement:
     """Standing on a ground pixel (p = 0.65), the height growing towards the bottom of the picture, or anywhere.
 
     Args:
         ground: (256,) ids of the classes on which things stand.
+        largest: height of the largest, in heights of the crop.
     """
     height, width = sample.labels.shape
-    tall = float(np.exp(rng.uniform(np.log(10), np.log(0.6 * height))))
+    tall = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(largest * height))))
     step = max(1, height // FINE)
     coarse = sample.labels[::step, ::step]
     spots = np.flatnonzero(ground[coarse])
@@ -50,7 +59,9 @@ def random_placement(sample: Sample, ground: NDArray[np.bool_], rng: np.random.G
 
 def paste_naturally(sample: Sample, cutout: CutOut, placement: Placement, rng: np.random.Generator) -> Sample:
     """Soft alpha edge, colours moved towards the place, soft shadow under it."""
-    scaled = _transformed(cutout, placement.height, rng)
+    # a wide and flat segment would otherwise fill the crop
+    widest = max(WIDEST * sample.labels.shape[1], placement.height)
+    scaled = _transformed(cutout, placement.height, widest, rng)
     top = round(placement.bottom - scaled.alpha.shape[0])
     left = round(placement.centre - scaled.alpha.shape[1] / 2)
     there, here = _overlap(sample.labels.shape, scaled.alpha.shape, top, left)
@@ -79,13 +90,11 @@ def paste_as_released(sample: Sample, cutout: CutOut, rng: np.random.Generator) 
     return _labelled(sample, image, there, mask.astype(np.float32), None)
 
 
-def _transformed(cutout: CutOut, height: float, rng: np.random.Generator) -> CutOut:
-    """Scaled to that height, turned, mirrored, with an edge as soft as a lens makes it."""
+def _transformed(cutout: CutOut, height: float, widest: float, rng: np.random.Generator) -> CutOut:
+    """Scaled to that height, at most so wide, turned, mirrored, with an edge as soft as a lens makes it."""
     inlier = cutout.labels is not None
     angle = rng.normal(0, 4 if inlier else 18)
-    scale = height / cutout.alpha.shape[0]
-    # a wide and flat segment would otherwise fill the crop
-    scale = min(scale, 260 / cutout.alpha.shape[1])
+    scale = min(height / cutout.alpha.shape[0], widest / cutout.alpha.shape[1])
     stretch = float(np.exp(rng.normal(0, 0.05 if inlier else 0.2)))
     centre = np.array([cutout.alpha.shape[1] / 2, cutout.alpha.shape[0] / 2])
     turn = np.deg2rad(angle)

@@ -1,8 +1,8 @@
 """densehybrid export WEIGHTS OUT: calibrates the thresholds and writes a weights file for the node.
 
 Calibrate on data that you report no figures on. `--inliers cityscapes DATA/cityscapes val --negatives DATA/ade20k
-validation` pastes held-out negatives into pictures of the classes that the weights know; `--anomalies NAME ROOT SPLIT`
-takes pictures with anomalies of their own; both can be given several times (SPLIT is "" for sets without splits).
+validation` pastes held-out negatives into pictures of a labelled set, whatever its classes; `--anomalies NAME ROOT
+SPLIT` takes pictures with anomalies of their own; both can be given several times. SPLIT is "" for sets without splits.
 For every score the file keeps the curve threshold → true- and false-positive rate; the default threshold is the one
 with the best F1 of the hybrid score there.
 """
@@ -14,11 +14,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
+from densehybrid_ros.core.devices import resolve_device
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import refuse_unwritable
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.segmentation import Segmentation
-from densehybrid_ros.models.checkpoint import load_weights, save_weights
+from densehybrid_ros.models.checkpoint import check_scales, load_weights, save_weights
+from densehybrid_ros.models.image_pyramid import at_scales
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
@@ -40,16 +45,27 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--anomalies", nargs=3, action="append", default=[], metavar=SET, help="a set with anomalies")
     parser.add_argument("--pictures", type=int, default=60, help="of each set at most, evenly spread (default 60)")
     parser.add_argument("--inference-width", type=int, help="px to recommend; without it the run's own")
+    parser.add_argument(
+        "--scales",
+        type=float,
+        nargs="+",
+        metavar="SCALE",
+        help="of the pictures whose logits are averaged, 1 first: 1 0.5; without it the run's own",
+    )
     parser.add_argument("--evaluation", type=Path, nargs="*", default=[], help="JSON files of `densehybrid evaluate`")
     parser.add_argument("--float32", action="store_true", help="keep full precision; twice the size")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     arguments = parser.parse_args(argv)
+    refuse_unwritable(arguments.out)
     figures = {name: value for path in arguments.evaluation for name, value in figures_of_report(path).items()}
     model, info = load_weights(arguments.weights)
     if arguments.inference_width is not None:
         info = replace(info, inference_width=arguments.inference_width)
-    dataset = calibration_set(arguments, info.classes)
-    segmenter = Segmenter.load(arguments.weights, arguments.device, "fp32", info.inference_width or -1)
+    if arguments.scales is not None:
+        info = replace(info, scales=_scales(arguments.scales))
+    dataset = calibration_set(arguments)
+    network = at_scales(model, info.scales)
+    segmenter = Segmenter(network, info, resolve_device(arguments.device), torch.float32, info.inference_width)
     info = calibrated(info, evaluate(segmenter, dataset).points, dataset.description)
     info = replace(info, figures=figures)
     save_weights(arguments.out, model, info, half=not arguments.float32)
@@ -57,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     print(f"{arguments.out}: {size:.1f} MB, threshold {info.threshold:.3f} on the hybrid score")
 
 
-def calibration_set(arguments: argparse.Namespace, classes: list[str]) -> CalibrationSet:
+def calibration_set(arguments: argparse.Namespace) -> CalibrationSet:
     """The sets of the command line.
 
     Raises:
@@ -71,10 +87,18 @@ def calibration_set(arguments: argparse.Namespace, classes: list[str]) -> Calibr
         raise SetupError(f"--pictures is {arguments.pictures}; give at least 1")
     sources: list[LabelledSource] = []
     if arguments.negatives:
-        negatives = NegativeSet(Path(arguments.negatives[0]), arguments.negatives[1])
+        negatives = NegativeSet([Path(arguments.negatives[0])], arguments.negatives[1])
         sources += [PastedSet(_set(*given), negatives) for given in arguments.inliers]
     sources += [_set(*given) for given in arguments.anomalies]
-    return CalibrationSet([CalibrationPart(source, arguments.pictures) for source in sources], classes)
+    return CalibrationSet([CalibrationPart(source, arguments.pictures) for source in sources])
+
+
+def _scales(given: list[float]) -> list[float]:
+    try:
+        check_scales(given)
+    except ValueError as error:
+        raise SetupError(f"--scales: {error}") from error
+    return given
 
 
 def _set(name: str, root: str, split: str) -> LabelledSet:

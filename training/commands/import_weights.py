@@ -27,7 +27,7 @@ from densehybrid_ros.models import MODELS, build_model
 from densehybrid_ros.models.attach import SEGMENTER, HybridSegmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
 from densehybrid_ros.models.tensor_files import read_pickled, read_safetensors, unwrapped
-from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES
+from densehybrid_ros.taxonomies import TAXONOMIES
 
 NESTED_UNDER = ("model", "state_dict", "model_state_dict", "net")
 DATASET_HEAD = "logits_ood."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from densehybrid_ros.taxonomies import NO_CLASSES
 from densehybrid_ros.training.datasets.dataset import DataSet, fixed_ids
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing
-from densehybrid_ros.training.datasets.taxonomies import NO_CLASSES
 
 
 def ade20k_files(root: Path, split: str) -> Listing:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import FREE_ID, IGNORE, INLIER, LOSTANDFOUND_TRUTH, OUTLIER
-from densehybrid_ros.pictures import SUFFIXES
+from densehybrid_ros.metrics.components import ComponentSizes
+from densehybrid_ros.pictures import SUFFIXES, read_array, read_rgb
 from densehybrid_ros.training.datasets.dataset import DataSet, fixed_ids
-from densehybrid_ros.training.datasets.listing import Listing, by_folder, files_below, with_labels
+from densehybrid_ros.training.datasets.listing import Listing, by_folder, files_below, folder_listing, with_labels
+from densehybrid_ros.training.datasets.pairs import Mistaken
 
 ZERO_ONE = fixed_ids({0: INLIER, 1: OUTLIER}, [0, 1, IGNORE])
 LOSTANDFOUND_FOLDERS = ("leftImg8bit/{}", "gtCoarse/{}")
@@ -53,13 +59,37 @@ def fishyscapes_lostandfound_files(root: Path, split: str) -> Listing:
 
 
 def fishyscapes_static_files(root: Path, split: str) -> Listing:
-    """`.npz` files hold finished pictures."""
+    """`.npz` files hold what Cityscapes' picture is to become, or finished pictures."""
     return with_labels(
         files_below(root, "*_rgb.*", (*SUFFIXES, ".npz")),
         lambda path: root / f"{path.stem.removesuffix('_rgb')}_labels.png",
         files_below(root, "*_labels.png"),
         f"{root}/*_rgb{{.jpg,.png,.npz}} with {root}/*_labels.png",
     )
+
+
+def fishyscapes_static_picture(root: Path, path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB of a file; an `.npz` of signed numbers is added to Cityscapes' picture of its name.
+
+    Raises:
+        SetupError: it cannot be read, or Cityscapes' picture is missing or of another size.
+    """
+    if path.suffix != ".npz" or (overlay := read_array(path)).dtype == np.uint8:
+        return read_rgb(path)
+    stem = f"{path.stem.partition('_')[2].removesuffix('_rgb')}_leftImg8bit"
+    pattern = f"leftImg8bit/*/*/{stem}.png"
+    below = next(iter(files_below(root, pattern)), None)
+    if below is None:
+        raise SetupError(f"{path} is laid over a picture of Cityscapes; put that at {root / pattern}")
+    picture = read_rgb(below)
+    if picture.shape != overlay.shape:
+        raise SetupError(f"{path} is {overlay.shape}, but {below}, over which it is laid, {picture.shape}")
+    return np.clip(picture + np.rint(overlay).astype(np.int64), 0, 255).astype(np.uint8)
+
+
+def folder_files(root: Path, split: str) -> Listing:
+    """Anybody's own pictures and masks."""
+    return folder_listing(root / "images", root / "masks")
 
 
 def obstacle_files(root: Path, split: str) -> Listing:
@@ -101,6 +131,9 @@ def _without(files: Listing, beginnings: tuple[str, ...]) -> Listing:
     )
 
 
+SMALL_THINGS = ComponentSizes(predicted=50, truth=10)
+"""Components that count on SegmentMeIfYouCan's tracks of obstacles on the road."""
+
 LOSTANDFOUND = DataSet(
     "lostandfound",
     "`leftImg8bit/SPLIT/STREET/*_leftImg8bit.png`, `gtCoarse/.../*_gtCoarse_labelTrainIds.png`",
@@ -119,6 +152,8 @@ LOSTANDFOUND_NOKNOWN = DataSet(
     splits=("test",),
     folders=LOSTANDFOUND_FOLDERS,
     reported="test",
+    components=SMALL_THINGS,
+    mistaken=Mistaken(frozenset((0, 1, 2, IGNORE)), "labelTrainIds; give the labelIds"),
 )
 FISHYSCAPES_LOSTANDFOUND = DataSet(
     "fishyscapes-lostandfound",
@@ -128,9 +163,10 @@ FISHYSCAPES_LOSTANDFOUND = DataSet(
 )
 FISHYSCAPES_STATIC = DataSet(
     "fishyscapes-static",
-    "`NNNN_CITY_rgb.jpg` or `.npz`, `NNNN_CITY_labels.png`",
+    "`NNNN_CITY_rgb.jpg`, `NNNN_CITY_labels.png`; or `NNNN_CITY_rgb.npz`, and Cityscapes' `leftImg8bit`",
     fishyscapes_static_files,
     ZERO_ONE,
+    picture=fishyscapes_static_picture,
 )
 SMIYC_ANOMALY = DataSet(
     "smiyc-anomaly",
@@ -143,10 +179,19 @@ SMIYC_OBSTACLE = DataSet(
     "`dataset_ObstacleTrack/images`, `dataset_ObstacleTrack/labels_masks`",
     obstacle_files,
     ZERO_ONE,
+    components=SMALL_THINGS,
 )
 ROADANOMALY = DataSet(
     "roadanomaly",
     "`frames/*.jpg`, `frames/NAME.labels/labels_semantic.png`",
     roadanomaly_files,
     fixed_ids({0: INLIER, 1: INLIER, 2: OUTLIER}, [0, 1, 2, IGNORE]),
+)
+FOLDER = DataSet(
+    "folder",
+    "your own: `images/*`, `masks/*.png` of the same names: 0 inlier, 1 anomaly, 255 ignored; or pictures alone",
+    folder_files,
+    ZERO_ONE,
+    protocol="folder",
+    mistaken=Mistaken(frozenset((0, IGNORE)), "black and white; 1 is an anomaly, 255 is ignored"),
 )

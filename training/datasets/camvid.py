@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from densehybrid_ros.labels import CAMVID_ANOMALY_ID, CAMVID_TABLE
+from densehybrid_ros.taxonomies import CAMVID_11
 from densehybrid_ros.training.datasets.dataset import DataSet, LabelIds
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing
-from densehybrid_ros.training.datasets.taxonomies import CAMVID_11
 
 
 def camvid_files(root: Path, split: str) -> Listing:

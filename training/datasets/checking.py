@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import IGNORE
-from densehybrid_ros.pictures import read_labels, read_rgb
+from densehybrid_ros.labels import IDS, IGNORE
+from densehybrid_ros.pictures import read_labels, sizes_differ
+from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.training.datasets.dataset import DataSet
 from densehybrid_ros.training.datasets.listing import Listing, require_folder
+from densehybrid_ros.training.datasets.looking import doubts
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 
 MOST_PROBLEMS = 20
@@ -63,7 +64,7 @@ def check_split(dataset: DataSet, root: Path, split: str, every: int) -> int:
     try:
         opened = dataset.open(root, split)
     except SetupError as error:
-        print(f"{dataset.name}/{split}:\nproblem   {error}\n1 problem")
+        print(f"{dataset.title(split)}:\nproblem   {error}\n1 problem")
         return 1
     findings = check(opened, every)
     print(report(opened, findings))
@@ -81,23 +82,23 @@ def missing_files(files: Listing) -> list[str]:
 def check(dataset: LabelledSet, every: int = 1) -> Findings:
     """Opens every `every`-th pair."""
     findings = Findings(problems=missing_files(dataset.files))
-    for image_path, label_path in tqdm(dataset.pairs[::every], desc=f"check {dataset.name}", unit="picture"):
+    for image_path, label_path in progress_bar(dataset.pairs[::every], desc=f"check {dataset.name}", unit="picture"):
         findings.pictures += 1
         try:
-            image, labels = read_rgb(image_path), read_labels(label_path)
+            image, labels = dataset.picture(image_path), read_labels(label_path)
         except SetupError as error:
             findings.problems.append(str(error))
             continue
         findings.sizes[image.shape[1], image.shape[0]] += 1
         if image.shape[:2] != labels.shape:
-            sizes = f"{image.shape[1]}x{image.shape[0]}, its labels {labels.shape[1]}x{labels.shape[0]}"
-            findings.problems.append(f"{image_path} is {sizes} ({label_path})")
+            findings.problems.append(sizes_differ(image_path, image, label_path, labels))
         counts = np.bincount(labels.ravel(), minlength=256)
         findings.id_counts += counts
         foreign = [int(index) for index in np.flatnonzero(counts) if index not in dataset.ids]
         if foreign:
             pixels = int(counts[foreign].sum())
             findings.problems.append(f"{label_path} holds ids that the set does not have: {foreign}, {pixels} pixels")
+    findings.problems += doubts(replace(dataset, ids=frozenset(range(IDS))), findings.id_counts)
     return findings
 
 

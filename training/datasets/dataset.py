@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import label_table
+from densehybrid_ros.labels import CLASSLESS, label_table
+from densehybrid_ros.metrics.components import ComponentSizes
+from densehybrid_ros.pictures import read_rgb
+from densehybrid_ros.taxonomies import BINARY, Taxonomy
 from densehybrid_ros.training.datasets.listing import Listing
-from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
-from densehybrid_ros.training.datasets.taxonomies import BINARY, Taxonomy
+from densehybrid_ros.training.datasets.pairs import NEVER_MISTAKEN, LabelledSet, LabelledSource, Mistaken
+
+LARGE_THINGS = ComponentSizes(predicted=500, truth=100)
+"""Components that count on SegmentMeIfYouCan's track of anomalies of any size."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class LabelIds:
     """(256,) id → open-set truth: 0..K−1, K = unknown, 255 = ignore."""
     known: frozenset[int]
     """Ids that may stand in the files."""
+
+
+def picture_below(root: Path, path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB of a file below `root`, which it does not need."""
+    return read_rgb(path)
 
 
 @dataclass(frozen=True)
@@ -46,10 +57,38 @@ class DataSet:
     """The split on which results are reported."""
     protocol: str = "pooled"
     """By which results are reported: a name of `evaluation.protocols.PROTOCOLS`."""
+    components: ComponentSizes = LARGE_THINGS
+    """Of the components that count."""
     trainable: bool = False
     """Whether it may be trained on; what results are reported on may not."""
+    known_void: tuple[int, ...] = ()
+    """Label ids outside the classes of what is nevertheless known: the car's own bonnet, parking lots, …"""
+    mistaken: Mistaken = NEVER_MISTAKEN
+    picture: Callable[[Path, Path], NDArray[np.uint8]] = picture_below
+    """Reads one of its pictures below `root`, (H, W, 3) RGB."""
     rendered: Callable[[], LabelledSource] | None = None
     """Gives its pictures without any files."""
+
+    def with_known_void(self) -> DataSet:
+        """The same, its known kinds of void being inliers without a class instead of ignored.
+
+        Raises:
+            SetupError: it labels no such kinds.
+        """
+        if not self.known_void:
+            raise SetupError(f"data set {self.name} labels no known kinds of void; leave known_void out")
+
+        def ids(root: Path) -> LabelIds:
+            own = self.ids(root)
+            table = own.table.copy()
+            table[list(self.known_void)] = CLASSLESS
+            return replace(own, table=table)
+
+        return replace(self, ids=ids)
+
+    def title(self, split: str) -> str:
+        """For people, as in camvid/val."""
+        return f"{self.name}/{split}" if split else self.name
 
     def open(self, root: Path, split: str) -> LabelledSet:
         """Its pictures below `root`; files may be missing, and `files` of the result says which.
@@ -59,9 +98,16 @@ class DataSet:
         """
         self.refuse_split(split)
         files, ids = self.files(root, split), self.ids(root)
-        name = f"{self.name}/{split}" if split else self.name
         return LabelledSet(
-            name, files, ids.table, self.taxonomy.classes, self.taxonomy.palette, ids.known, self.protocol
+            self.title(split),
+            files,
+            ids.table,
+            self.taxonomy.classes,
+            self.taxonomy.palette,
+            ids.known,
+            self.protocol,
+            self.mistaken,
+            partial(self.picture, root),
         )
 
     def refuse_split(self, split: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,22 +28,24 @@ class Listing:
 def require_folder(folder: Path) -> None:
     """
     Raises:
-        SetupError: it is absent.
+        SetupError: it is absent, or may not be read.
     """
     if not folder.is_dir():
         raise SetupError(
             f"folder {folder} does not exist; check the folder given for the data set; docs/datasets.md has its layout"
         )
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise SetupError(f"folder {folder} cannot be read; check its rights")
 
 
 def files_below(folder: Path, pattern: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
-    """Sorted; none is no error here, as `whole_pairs` tells what is wrong with a listing.
+    """Sorted; none is no error here, as `whole_pairs` tells what is wrong with a listing. A `.PNG` is a `.png`.
 
     Raises:
         SetupError: the folder is absent.
     """
     require_folder(folder)
-    return picture_files(folder.glob(pattern), suffixes)
+    return picture_files(folder.glob(pattern.replace(".png", ".[pP][nN][gG]")), suffixes)
 
 
 def with_labels(
@@ -50,11 +53,11 @@ def with_labels(
 ) -> Listing:
     """Every picture needs its labels; `labels` are the label maps that there are."""
     needed = {path: labels_of(path) for path in pictures}
-    there = set(labels)
+    there = {path.with_suffix(path.suffix.lower()): path for path in labels}
     return Listing(
-        [(path, labels_) for path, labels_ in needed.items() if labels_ in there],
+        [(path, there[labels_]) for path, labels_ in needed.items() if labels_ in there],
         [(path, labels_) for path, labels_ in needed.items() if labels_ not in there],
-        sorted(there - set(needed.values())),
+        sorted(there[path] for path in there.keys() - set(needed.values())),
         pattern,
     )
 

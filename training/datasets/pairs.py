@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import relabelled
-from densehybrid_ros.pictures import read_labels, read_rgb
+from densehybrid_ros.labels import OUTLIER, relabelled
+from densehybrid_ros.pictures import read_labels, read_rgb, sizes_differ
 from densehybrid_ros.training.datasets.listing import Listing
 
 
@@ -34,6 +35,19 @@ class LabelledSource(Protocol):
 
 
 @dataclass(frozen=True)
+class Mistaken:
+    """Label maps that are often taken for those of a set."""
+
+    ids: frozenset[int] = frozenset()
+    """All that they hold, 255 among them."""
+    kind: str = ""
+    """What they are, and what to give instead."""
+
+
+NEVER_MISTAKEN = Mistaken()
+
+
+@dataclass(frozen=True)
 class LabelledSet:
     """Pictures with label maps. `table` turns file ids into trainIds: 0..K−1, K = unknown, 255 = ignore."""
 
@@ -46,6 +60,14 @@ class LabelledSet:
     ids: frozenset[int]
     """Ids that may stand in the files."""
     protocol: str = "pooled"
+    mistaken: Mistaken = NEVER_MISTAKEN
+    picture: Callable[[Path], NDArray[np.uint8]] = read_rgb
+    """Reads one of its pictures, (H, W, 3) RGB."""
+
+    @property
+    def has_anomalies(self) -> bool:
+        """Whether any id stands for unknown things."""
+        return bool((self.table == max(len(self.classes), OUTLIER)).any())
 
     @property
     def pairs(self) -> list[tuple[Path, Path]]:
@@ -62,7 +84,7 @@ class LabelledSet:
             SetupError: unreadable file, or sizes that differ.
         """
         image_path, label_path = self.pairs[index]
-        image, labels = read_rgb(image_path), relabelled(read_labels(label_path), self.table)
+        image, labels = self.picture(image_path), relabelled(read_labels(label_path), self.table)
         if image.shape[:2] != labels.shape:
-            raise SetupError(f"{image_path} is {image.shape[:2]}, but its labels {label_path} are {labels.shape}")
+            raise SetupError(sizes_differ(image_path, image, label_path, labels))
         return image, labels

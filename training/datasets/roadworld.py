@@ -8,13 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from densehybrid_ros.labels import CAMVID_ANOMALY_ID, CAMVID_UNKNOWN, CAMVID_VOID_ID, IGNORE
 from densehybrid_ros.pictures import write_picture
+from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.roadworld import Roadworld
+from densehybrid_ros.taxonomies import CAMVID_11
 from densehybrid_ros.training.datasets.camvid import CAMVID
-from densehybrid_ros.training.datasets.taxonomies import CAMVID_11
 
 FIRST_VALIDATION_SEED = 10_000
 """Seeds below are for training, from here on for validation."""
@@ -53,7 +53,7 @@ def render_camvid(out: Path, split: str, seeds: range, width: int, height: int) 
     """One frame per seed; frames that are there already stay, so that a stopped run goes on."""
     images, labels = out / "images" / split, out / "labels" / split
     world = RenderedRoadworld(seeds, frames_per_drive=1, width=width, height=height)
-    for index, seed in enumerate(tqdm(seeds, desc=f"render {split}", unit="frame")):
+    for index, seed in enumerate(progress_bar(seeds, desc=f"render {split}", unit="frame")):
         label_path = labels / f"roadworld_{seed:05d}.png"
         if label_path.is_file():
             continue

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.taxonomies import STREETHAZARDS_12
 from densehybrid_ros.training.datasets.dataset import DataSet, fixed_ids
 from densehybrid_ros.training.datasets.listing import Listing, by_folder, require_folder
-from densehybrid_ros.training.datasets.taxonomies import STREETHAZARDS_12
 
 OTHER, ANOMALY = 4, 14
 """Ids in the files, which count from 1."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import IGNORE, label_table
+from densehybrid_ros.taxonomies import CITYSCAPES_19
 from densehybrid_ros.training.datasets.dataset import DataSet, LabelIds
 from densehybrid_ros.training.datasets.listing import Listing, folder_listing
-from densehybrid_ros.training.datasets.taxonomies import CITYSCAPES_19
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "road": (

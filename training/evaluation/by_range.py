@@ -7,29 +7,46 @@ The distance of a pixel is baseline·fx/disparity, with the disparity that comes
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from densehybrid_ros.core.postprocess import upsample
-from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.drives.files import read_camera, read_disparity
 from densehybrid_ros.drives.layout import DriveFrame, find_frames
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import TRAIN_ID_TABLES, lostandfound_truth
-from densehybrid_ros.metrics.by_range import RangeTable, range_of_disparity, row_percents, table_dict, table_text
+from densehybrid_ros.labels import (
+    FREE_TRAIN_ID,
+    IGNORE,
+    NON_HAZARD_TRAIN_ID,
+    OBSTACLE_TRAIN_ID,
+    TRAIN_ID_TABLES,
+    lostandfound_truth,
+)
+from densehybrid_ros.metrics.bootstrap import LEVEL, draws, percent_ends
+from densehybrid_ros.metrics.by_range import (
+    EDGES,
+    RangeTable,
+    range_of_disparity,
+    row_percents,
+    table_dict,
+    table_text,
+)
+from densehybrid_ros.metrics.table import Ends
 from densehybrid_ros.pictures import read_labels, read_rgb
+from densehybrid_ros.progress import progress_bar
+from densehybrid_ros.training.evaluation.evidence.frames import PictureRanks
+from densehybrid_ros.training.evaluation.evidence.gathering import Picture, draw_extremes, evidence
 from densehybrid_ros.training.evaluation.pictures import scores_text
 from densehybrid_ros.training.evaluation.task import Report, Task
+from densehybrid_ros.training.evaluation.validate import ranked
 
+TRAIN_IDS = {NON_HAZARD_TRAIN_ID, FREE_TRAIN_ID, OBSTACLE_TRAIN_ID, IGNORE}
 NAMED_AT_MOST = 10
 """Frames that a warning names."""
 
@@ -39,31 +56,80 @@ class RangeEvaluation:
     """Tables of all frames with labels, by score."""
 
     tables: dict[str, RangeTable]
-    frames: int
-    """How many were judged."""
+    judged: list[DriveFrame]
     without_range: list[str]
     """Names of judged frames that lack disparity or camera: they count in the overall row alone."""
     without_labels: list[str]
     """Names of frames that were not judged."""
 
+    @property
+    def frames(self) -> int:
+        """How many were judged."""
+        return len(self.judged)
+
 
 def examine_drives(task: Task) -> Report:
     """
     Raises:
-        SetupError: negatives are to be pasted, or as `evaluate_lostandfound`.
+        SetupError: negatives are to be pasted, more or less than scores is asked for, or as
+            `evaluate_lostandfound`.
     """
+    if task.overlays or task.target_tpr or task.fpr_at or task.components or not task.scores:
+        options = "--overlays, --target-tpr, --fpr-at, --components and --scores none"
+        raise SetupError(f"of {task.dataset.name} there are scores alone; leave {options} out")
     if task.negatives:
         raise SetupError(f"--negatives needs a set with classes; {task.dataset.name} has none")
     root = task.folder
-    result = evaluate_lostandfound(task.segmenter(), root, task.chosen_split, task.scores)
+    ranks = PictureRanks(task.scores[0], classes=1) if task.report else None
+    result = evaluate_lostandfound(
+        task.segmenter,
+        root,
+        task.chosen_split,
+        task.scores,
+        by_range=task.by_range,
+        draw=task.intervals > 0,
+        ranks=ranks,
+    )
     warn_of_gaps(result, task.by_range)
-    return Report(_figures(task, result), "\n".join(_lines(task, result)))
+    figures, rows = _figures(task, result), len(EDGES) if task.by_range else 1
+    drawn = draws(result.frames, task.intervals) if task.intervals else None
+    intervals: dict[str, list[Ends]] = {
+        name: [percent_ends(row) if row else {} for row in table.drawn(drawn)[:rows]]
+        for name, table in result.tables.items()
+        if drawn is not None
+    }
+    if drawn is not None:
+        figures["intervals"] = {"level": LEVEL, "drawn": len(drawn), "scores": intervals}
+    text = "\n".join(_lines(task, result, intervals))
+    if ranks is None:
+        return Report(figures, text)
+    found = {name: table.points() for name, table in result.tables.items()}
+    points = {name: each for name, each in found.items() if each is not None}
+    pictures = draw_extremes(task.segmenter, ranks, points, partial(_binary_frame, result.judged))
+    figures |= {**evidence(task.segmenter, points), "extremes": [each.figures for each in pictures]}
+    return Report(figures, text, pictures)
+
+
+def _binary_frame(frames: Sequence[DriveFrame], index: int) -> Picture:
+    return read_rgb(frames[index].left), frame_truth(frames[index])
 
 
 def evaluate_lostandfound(
-    segmenter: Segmenter, root: Path, split: str, scores: Sequence[str], progress: bool = True
+    segmenter: Segmenter,
+    root: Path,
+    split: str,
+    scores: Sequence[str],
+    progress: bool = True,
+    by_range: bool = True,
+    draw: bool = False,
+    ranks: PictureRanks | None = None,
 ) -> RangeEvaluation:
     """Runs the network over the labelled frames of a split, each at its own size.
+
+    Args:
+        by_range: distances are read; else all pixels are in the overall row alone.
+        draw: sets will be drawn of the frames.
+        ranks: also gets every frame.
 
     Raises:
         SetupError: no such split, no labelled frame, a file that is broken or of another size than its image, or a
@@ -76,32 +142,37 @@ def evaluate_lostandfound(
             f"none of the {len(frames)} frames in {root}, split {split}, has labels; unpack gtCoarse there"
         )
     result = RangeEvaluation(
-        tables={name: RangeTable() for name in scores},
-        frames=len(labelled),
+        tables={name: RangeTable(len(labelled) if draw else 0) for name in scores},
+        judged=labelled,
         without_range=[frame.name for frame in labelled if not (frame.disparity and frame.camera)],
         without_labels=[frame.name for frame in frames if not (frame.label_ids or frame.label_train_ids)],
     )
-    for frame in tqdm(labelled, desc=f"evaluate {split}", unit="frame", disable=not progress, leave=False):
-        image, truth, metres = read_rgb(frame.left), frame_truth(frame), frame_metres(frame)
-        for name, score in image_scores(segmenter, image, scores).items():
-            with _frame_named(frame.name, name):
+    counting = False
+    bar = progress_bar(labelled, progress, desc=f"evaluate {split}", unit="frame", leave=False)
+    for index, frame in enumerate(bar):
+        image, truth = read_rgb(frame.left), frame_truth(frame)
+        metres = frame_metres(frame) if by_range else None
+        counting = counting or bool((truth != IGNORE).any())
+        found = segmenter.scored(image, scores)
+        for name, score in found.scores.items():
+            with ranked(f"frame {frame.name}", name):
                 result.tables[name].add(score, truth, metres)
+        if ranks is not None:
+            ranks.add(index, frame.name, found, truth)
+    if not counting:
+        raise SetupError(f"every pixel of the labels in {root}, split {split}, is ignored; nothing can be ranked")
     return result
-
-
-def image_scores(
-    segmenter: Segmenter, image: NDArray[np.uint8], scores: Sequence[str]
-) -> dict[str, NDArray[np.float32]]:
-    """Several scores (H, W) from one forward pass: of each the very numbers that the node publishes."""
-    with torch.inference_mode():
-        logits, dataset_logits = (upsample(part, image.shape[:2]) for part in segmenter.logits(image))
-        return {name: SCORES[name](logits, dataset_logits)[0].cpu().numpy() for name in scores}
 
 
 def frame_truth(frame: DriveFrame) -> NDArray[np.uint8]:
     """(H, W): 0 = free road, 1 = obstacle, 255 = ignore; from the train ids, or from the label ids where they lack."""
     if frame.label_train_ids:
-        return lostandfound_truth(read_labels(frame.label_train_ids))
+        train_ids = read_labels(frame.label_train_ids)
+        if foreign := set(np.unique(train_ids).tolist()) - TRAIN_IDS:
+            raise SetupError(
+                f"{frame.label_train_ids} holds {sorted(foreign)}, which no labelTrainIds hold; are they labelIds?"
+            )
+        return lostandfound_truth(train_ids)
     assert frame.label_ids
     return lostandfound_truth(TRAIN_ID_TABLES["lostandfound"][read_labels(frame.label_ids)])
 
@@ -112,15 +183,6 @@ def frame_metres(frame: DriveFrame) -> NDArray[np.float32] | None:
         return None
     camera = read_camera(frame.camera)
     return range_of_disparity(read_disparity(frame.disparity), camera.fx, camera.baseline)
-
-
-@contextmanager
-def _frame_named(frame: str, score: str) -> Iterator[None]:
-    """Turns what the table refuses into a SetupError that names the frame."""
-    try:
-        yield
-    except ValueError as error:
-        raise SetupError(f"frame {frame} cannot be judged by score {score}: {error}") from error
 
 
 def _figures(task: Task, result: RangeEvaluation) -> dict[str, Any]:
@@ -137,11 +199,14 @@ def _figures(task: Task, result: RangeEvaluation) -> dict[str, Any]:
     }
 
 
-def _lines(task: Task, result: RangeEvaluation) -> list[str]:
+def _lines(task: Task, result: RangeEvaluation, intervals: Mapping[str, Sequence[Ends]]) -> list[str]:
     lines = [f"{task.dataset.name} {task.chosen_split}, weights {task.weights_name}: {result.frames} frames"]
     if task.by_range:
-        return lines + [f"\n{name}\n{table_text(table.rows())}" for name, table in result.tables.items()]
-    return lines + scores_text({name: row_percents(table.rows()[0]) for name, table in result.tables.items()})
+        return lines + [
+            f"\n{name}\n{table_text(table.rows(), intervals.get(name, ()))}" for name, table in result.tables.items()
+        ]
+    overall = {name: rows[0] for name, rows in intervals.items()}
+    return lines + scores_text({name: row_percents(table.rows()[0]) for name, table in result.tables.items()}, overall)
 
 
 def warn_of_gaps(result: RangeEvaluation, by_range: bool) -> None:

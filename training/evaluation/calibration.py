@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import open_set_truth
-from densehybrid_ros.metrics.ranking import OperatingPoints
+from densehybrid_ros.labels import binary_truth
+from densehybrid_ros.metrics.ranking import OperatingPoints, best_f1
 from densehybrid_ros.models.checkpoint import Calibration, WeightsInfo
+from densehybrid_ros.taxonomies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSource
-from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
 
 RATES = np.concatenate([np.linspace(0.01, 0.9, 40), np.linspace(0.91, 0.999, 24)])
 """True-positive rates at which the curve is kept."""
@@ -39,20 +39,15 @@ class CalibrationPart:
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Several sets, one after the other, in the taxonomy of the weights."""
+    """Several sets, one after the other, of any classes: only what is anomalous in them counts."""
 
     parts: list[CalibrationPart]
-    classes: list[str]
     name: str = "calibration"
     protocol: str = "pooled"
 
-    def __post_init__(self) -> None:
-        for part in self.parts:
-            if part.source.classes not in (BINARY_CLASSES, self.classes):
-                raise SetupError(
-                    f"{part.source.name} has other classes ({', '.join(part.source.classes)}) than the weights "
-                    f"({', '.join(self.classes)})"
-                )
+    @property
+    def classes(self) -> list[str]:
+        return BINARY_CLASSES
 
     @property
     def description(self) -> str:
@@ -62,7 +57,7 @@ class CalibrationSet:
         return sum(map(len, self.parts))
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """RGB (H, W, 3) uint8 and open-set labels (H, W) uint8; of binary sets, all inliers are class 0.
+        """RGB (H, W, 3) uint8 and binary truth (H, W) uint8.
 
         Raises:
             IndexError: beyond the last picture.
@@ -70,9 +65,7 @@ class CalibrationSet:
         for part in self.parts:
             if index < len(part):
                 image, truth = part.read(index)
-                if part.source.classes == BINARY_CLASSES:
-                    truth = open_set_truth(truth, len(self.classes))
-                return image, truth
+                return image, binary_truth(truth, len(part.source.classes))
             index -= len(part)
         raise IndexError(index)
 
@@ -85,13 +78,9 @@ def calibrated(info: WeightsInfo, points: dict[str, OperatingPoints], measured_o
     """
     if "hybrid" not in points:
         raise SetupError(f"{measured_on}: no pixel is anomalous there; give --anomalies, or --inliers and --negatives")
-    hybrid = points["hybrid"]
-    precision = hybrid.true_positives / (hybrid.true_positives + hybrid.false_positives)
-    recall = hybrid.true_positive_rate
-    best = int(np.argmax(2 * precision * recall / np.maximum(precision + recall, 1e-9)))
     return replace(
         info,
-        threshold=round(float(hybrid.thresholds[best]), 4),
+        threshold=round(best_f1(points["hybrid"])[1], 4),
         calibration={name: calibration_curve(curve, measured_on) for name, curve in points.items()},
     )
 

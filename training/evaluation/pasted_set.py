@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import OUTLIER
+from densehybrid_ros.taxonomies import BINARY_CLASSES, prediction_table
 from densehybrid_ros.training.batches.batches import class_mask
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.pasting import paste_naturally, random_placement
@@ -18,8 +19,7 @@ from densehybrid_ros.training.batches.sample import sample_from_truth
 from densehybrid_ros.training.batches.segments import segment_cutout
 from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.pairs import LabelledSource
-from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
+from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
 from densehybrid_ros.training.recipe.recipe import SetSource
 
 GROUND = ("road", "pavement", "sidewalk")
@@ -77,10 +77,22 @@ def validation_sets(entries: Sequence[SetSource], classes: list[str]) -> list[La
     """
     sets: list[LabelledSource] = []
     for entry in entries:
-        source: LabelledSource = labelled_set(entry.name, Path(entry.root), entry.split)
-        if source.classes not in (BINARY_CLASSES, classes):
-            raise SetupError(f"validation set {source.name} has other classes than the train sets; leave it out")
+        source: LabelledSource = labelled_set(
+            entry.name, Path(entry.root), entry.split, entry.classes, entry.known_void
+        )
+        if source.classes != BINARY_CLASSES and prediction_table(classes, source.classes) is None:
+            raise SetupError(
+                f"validation set {source.name} has other classes than the train sets; read it in theirs by its key "
+                "'classes', or leave it out"
+            )
         if entry.negatives:
-            source = PastedSet(source, NegativeSet(Path(entry.negatives), entry.negatives_split))
+            source = PastedSet(source, NegativeSet([Path(entry.negatives)], entry.negatives_split))
         sets.append(source)
     return sets
+
+
+def file_of(source: LabelledSource, index: int) -> Path | None:
+    """Of a picture, also where something is pasted into it; None where it is rendered."""
+    while isinstance(source, PastedSet):
+        source = source.source
+    return source.pairs[index][0] if isinstance(source, LabelledSet) else None

@@ -7,23 +7,30 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS
 
 
 class PicturePool(RankingPool):
     """Points are those of all pixels together, the result is the mean over pictures with both kinds of pixels."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._rankings: list[Ranking] = []
+    def __init__(self, kept_pixels: int = KEPT_PIXELS, pictures: int = 0) -> None:
+        super().__init__(kept_pixels, pictures)
+        self._rankings: list[Ranking | None] = []
+        """By picture; None of those with one kind of pixels alone."""
 
     def add(self, score: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
         """One picture, as the pool takes it."""
         super().add(score, truth)
         own = RankingPool()
         own.add(score, truth)
-        if own.has_both_kinds():
-            self._rankings.append(own.result())
+        self._rankings.append(own.result() if own.has_both_kinds() else None)
 
     def result(self) -> Ranking:
         """nan where no picture holds both kinds."""
-        return Ranking.mean(self._rankings)
+        return Ranking.mean([each for each in self._rankings if each])
+
+    def drawn(self, draws: NDArray[np.int64]) -> list[Ranking]:
+        """nan where a draw has no picture with both kinds."""
+        ranked = [place for place, each in enumerate(self._rankings) if each]
+        rankings = [each for each in self._rankings if each]
+        return [Ranking.mean(rankings, weights) for weights in draws[:, ranked].tolist()]

@@ -2,29 +2,199 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from densehybrid_ros.core.scenes import ScoredImage
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import binary_truth
+from densehybrid_ros.metrics.bootstrap import LEVEL, interval_of, percent_ends
 from densehybrid_ros.metrics.figures import percent
-from densehybrid_ros.metrics.ranking import Ranking
+from densehybrid_ros.metrics.ranking import Ranking, best_f1
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.metrics.segmentation import Segmentation
-from densehybrid_ros.metrics.table import percent_cells, percent_headings, table_lines
+from densehybrid_ros.metrics.segmentation import Segmentation, class_iou
+from densehybrid_ros.metrics.table import Ends, interval_text, percent_cells, percent_headings, table_lines
+from densehybrid_ros.taxonomies import BINARY_CLASSES
+from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
+from densehybrid_ros.training.evaluation.components import components_figures, components_text, examine_components
+from densehybrid_ros.training.evaluation.evidence.frames import PictureRanks
+from densehybrid_ros.training.evaluation.evidence.gathering import TARGETS, Picture, draw_extremes, evidence
+from densehybrid_ros.training.evaluation.false_alarms import (
+    drawn_false_alarms,
+    false_alarms,
+    false_alarms_figures,
+    false_alarms_text,
+)
+from densehybrid_ros.training.evaluation.open_set import (
+    Halves,
+    examine_open_set,
+    halves_of,
+    open_set_figures,
+    open_set_text,
+    thresholds_of,
+)
+from densehybrid_ros.training.evaluation.pasted_set import file_of
+from densehybrid_ros.training.evaluation.reliability import Promise, promised, reached_intervals, reached_text
 from densehybrid_ros.training.evaluation.task import Report, Task
-from densehybrid_ros.training.evaluation.validate import Evaluation, evaluate
+from densehybrid_ros.training.evaluation.validate import Drawn, Evaluation, evaluate
 
 
 def examine_pictures(task: Task, pool: type[RankingPool]) -> Report:
     """
     Raises:
-        SetupError: distances are asked for, files are missing, or the set has other classes than the weights.
+        SetupError: distances or overlays are asked for, nothing can be computed of what is, files are missing, the set
+            has other classes than the weights, or no pixel of it counts.
     """
     if task.by_range:
         raise SetupError(f"--by-range needs distances; {task.dataset.name} has no distances")
+    if task.overlays:
+        raise SetupError("--overlays is for data set folder; copy or link the pictures into a folder of its layout")
     source = task.pictures()
-    result = evaluate(task.segmenter(), source, task.scores, pool=pool)
+    binary = source.classes == BINARY_CLASSES
+    rankable = not isinstance(source, LabelledSet) or source.has_anomalies
+    scores = task.scores if rankable else []  # else there is nothing to rank
+    if not scores and (binary or not task.segmentation):
+        raise SetupError(f"nothing that was asked for can be computed: {source.name} has {_has(binary, rankable)}")
+    segmenter = task.segmenter
+    thresholds = _thresholds(task, scores)  # refused before the long run
+    ranks = PictureRanks(scores[0], len(source.classes)) if task.report and scores else None
+    watch = None if ranks is None else partial(_rank, ranks, source)
+    halves = halves_of(source) if task.open_set and task.segmentation and scores and not binary else None
+    folds = halves.of if halves else ()
+    result = evaluate(
+        segmenter,
+        source,
+        scores,
+        pool=pool,
+        segmentation=task.segmentation,
+        folds=folds,
+        intervals=task.intervals,
+        watch=watch,
+    )
+    if not (binary or result.rankings or result.segmentation.known_percents()):
+        raise SetupError(f"{source.name}: no pixel counts; densehybrid check-data says which ids there are")
+    if binary and not result.rankings:
+        raise SetupError(f"{source.name}: pixels of one kind alone; anomalies (1) and inliers (0) are needed to rank")
     figures = report_of(source.name if task.negatives else task.dataset.name, task.weights_name, result)
-    return Report(figures, report_text(figures))
+    lines = [report_text(figures)]
+    for section in _sections(task, source, result, thresholds, halves):
+        figures[section.name] = section.figures
+        lines += ["", *section.text] if section.name != "target_tpr" or task.target_tpr else []
+        if result.drawn:
+            figures["intervals"][section.name] = section.intervals
+    pictures = draw_extremes(segmenter, ranks, result.points, partial(_binary_picture, source))
+    if task.report:
+        figures |= {"pictures": len(source), **evidence(segmenter, result.points)}
+        figures["extremes"] = [each.figures for each in pictures]
+    return Report(figures, "\n".join(lines), pictures)
+
+
+def _thresholds(task: Task, scores: list[str]) -> list[Promise]:
+    """At the rates that are asked for; else, for a report, of the scores whose calibration is stored."""
+    if task.target_tpr or not task.report:
+        return promised(task.segmenter, scores, task.target_tpr)
+    return promised(task.segmenter, [name for name in scores if name in task.segmenter.info.calibration], TARGETS)
+
+
+def _rank(
+    ranks: PictureRanks, source: LabelledSource, index: int, found: ScoredImage, truth: NDArray[np.uint8]
+) -> None:
+    ranks.add(index, picture_name(source, index), found, truth)
+
+
+def picture_name(source: LabelledSource, index: int) -> str:
+    """Of its file; of rendered pictures, that of the set with a number."""
+    file = file_of(source, index)
+    return file.name if file else f"{source.name} {index}"
+
+
+def _binary_picture(source: LabelledSource, index: int) -> Picture:
+    image, truth = source.read(index)
+    return image, binary_truth(truth, len(source.classes))
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is reported beside the rankings and the closed set."""
+
+    name: str
+    figures: Any
+    """As they are written to --json."""
+    intervals: Any
+    text: list[str]
+
+
+def _sections(
+    task: Task, source: LabelledSource, result: Evaluation, thresholds: Sequence[Promise], halves: Halves | None
+) -> Iterator[Section]:
+    """All that is asked for, where anything is ranked."""
+    if thresholds and result.points:
+        yield _promises_section(result, thresholds)
+    if task.fpr_at and result.points:
+        yield _rates_section(result, task.fpr_at)
+    if task.components and result.points:
+        yield _components_section(task, source, result)
+    if halves and (at := thresholds_of(result.fold_points)):
+        yield _open_set_section(task.segmenter, source, result, halves, at)
+
+
+def _promises_section(result: Evaluation, thresholds: Sequence[Promise]) -> Section:
+    reached = [each.on(result.points[each.score]) for each in thresholds]
+    drawn = result.drawn
+    intervals = reached_intervals(reached, drawn.pictures, drawn.draws) if drawn else []
+    return Section("target_tpr", [asdict(each) for each in reached], intervals, reached_text(reached, intervals))
+
+
+def _rates_section(result: Evaluation, rates: Sequence[float]) -> Section:
+    found = {name: false_alarms(points, rates) for name, points in result.points.items()}
+    drawn = result.drawn
+    intervals = {
+        name: drawn_false_alarms(drawn.pictures[name].drawn(drawn.draws, points), rates)
+        for name, points in result.points.items()
+        if drawn
+    }
+    return Section("fpr_at", false_alarms_figures(found), intervals, false_alarms_text(found, intervals))
+
+
+def _components_section(task: Task, source: LabelledSource, result: Evaluation) -> Section:
+    drawn = result.drawn
+    found = examine_components(
+        task.segmenter, source, result.points, task.dataset.components, drawn.draws if drawn else None
+    )
+    intervals = {
+        each.score: {"pixel_f1": _drawn_f1(result, drawn, each.score), **percent_ends(each.drawn)}
+        for each in found
+        if drawn
+    }
+    return Section("components", components_figures(found), intervals, components_text(found, intervals))
+
+
+def _drawn_f1(result: Evaluation, drawn: Drawn, score: str) -> list[float | None]:
+    points = drawn.pictures[score].drawn(drawn.draws, result.points[score])
+    return interval_of([best_f1(each)[0] for each in points if each]).percents()
+
+
+def _open_set_section(
+    segmenter: Segmenter,
+    source: LabelledSource,
+    result: Evaluation,
+    halves: Halves,
+    thresholds: Mapping[str, tuple[float, float]],
+) -> Section:
+    draws = result.drawn.draws if result.drawn else None
+    found = examine_open_set(segmenter, source, halves, thresholds, draws)
+    intervals = {each.score: percent_ends(each.drawn) for each in found if each.drawn}
+    return Section("open_set", open_set_figures(found), intervals, open_set_text(found, intervals))
+
+
+def _has(binary: bool, rankable: bool) -> str:
+    return "no classes, so no mean IoU" if binary else "classes" + ("" if rankable else ", and no anomalies to rank")
 
 
 def report_of(protocol: str, weights: str, result: Evaluation) -> dict[str, Any]:
@@ -37,19 +207,40 @@ def report_of(protocol: str, weights: str, result: Evaluation) -> dict[str, Any]
         **result.segmentation.percents(),
         "iou": {name: percent(value) for name, value in result.class_iou.items()},
         "score_parts": {name: round(value, 2) for name, value in result.score_parts.items()},
+        **({"intervals": _intervals_of(result.drawn, list(result.class_iou))} if result.drawn else {}),
     }
+
+
+def _intervals_of(drawn: Drawn, classes: Sequence[str]) -> dict[str, Any]:
+    """Both ends of each figure in percent, by the names that the figures have in the report."""
+    found = {
+        "level": LEVEL,
+        "drawn": len(drawn.draws),
+        "scores": {name: percent_ends(rankings) for name, rankings in drawn.rankings.items()},
+    }
+    if not drawn.confusions:
+        return found
+    iou = np.stack([class_iou(each) for each in drawn.confusions])
+    by_class = {name: interval_of(iou[:, place]).percents() for place, name in enumerate(classes)}
+    return {**found, **percent_ends(list(map(Segmentation.of, drawn.confusions))), "iou": by_class}
 
 
 def report_text(report: dict[str, Any]) -> str:
     """The report as lines for a terminal."""
+    intervals = report.get("intervals", {})
     known = [
-        f"{title} {report[name]:.2f} %" for name, title in Segmentation.titles().items() if report[name] is not None
+        f"{title} {report[name]:.2f} %{interval_text(intervals.get(name, ()))}"
+        for name, title in Segmentation.titles().items()
+        if report[name] is not None
     ]
     head = f"{report['protocol']}, weights {report['weights']}{': ' if known else ''}{', '.join(known)}"
-    return "\n".join([head, *(scores_text(report["scores"]) if report["scores"] else [])])
+    return "\n".join([head, *(scores_text(report["scores"], intervals.get("scores")) if report["scores"] else [])])
 
 
-def scores_text(scores: dict[str, dict[str, float | None]]) -> list[str]:
+def scores_text(
+    scores: Mapping[str, Mapping[str, float | None]], intervals: Mapping[str, Ends] | None = None
+) -> list[str]:
     """A line for every score."""
-    rows = [[name, *percent_cells(percents)] for name, percents in scores.items()]
+    ends = intervals or {}
+    rows = [[name, *percent_cells(percents, ends.get(name))] for name, percents in scores.items()]
     return table_lines([["score", *percent_headings(Ranking.titles())], *rows])

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.models.checkpoint import BUNDLED
+from densehybrid_ros.models.checkpoint import BUNDLED, weights_hash
+from densehybrid_ros.training.baselines.baselines import kinds_needed, use_baselines
+from densehybrid_ros.training.baselines.settings import PUBLISHED, ScoreSettings
+from densehybrid_ros.training.baselines.statistics_file import beside, load_statistics
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.dataset import DataSet
 from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.evaluation.evidence.frames import DrawnPicture
 from densehybrid_ros.training.evaluation.pasted_set import PastedSet
 
 
@@ -24,18 +29,40 @@ class Task:
 
     dataset: DataSet
     scores: list[str]
+    """Those that are asked for; none = the segmentation alone."""
+    segmentation: bool = True
+    """Whether that is asked for."""
     root: Path | None = None
     """None: the set's own rendered pictures."""
     split: str | None = None
     """None: the one on which results are reported."""
+    components: bool = False
+    """Also whole things, found or not."""
+    target_tpr: tuple[float, ...] = ()
+    """Rates in 0..1 at which the calibration of the weights is tried."""
+    fpr_at: tuple[float, ...] = ()
+    """True-positive rates in 0..1 at which false-positive rates are given, by every convention."""
+    open_set: bool = True
+    """Also classes and anomalies together, where the set labels both."""
+    intervals: int = 0
+    """How many sets are drawn of the pictures to give each figure an interval; 0 = none."""
     negatives: tuple[str, str] | None = None
     """Folder and split of negatives that are pasted into every picture."""
+    overlays: Path | None = None
+    """Folder for pictures with the open-set map over them."""
     by_range: bool = False
     """Also by distance."""
+    report: bool = False
+    """Also what a report shows beside the figures: curves, histograms, the best and worst pictures."""
     weights: str = ""
     """A .safetensors file; "" = the bundled weights."""
     device: str = "auto"
     inference_width: int = 0
+    engine: str = "torch"
+    """Of ENGINES."""
+    statistics: Path | None = None
+    """Of `densehybrid fit-score`; None: what lies beside the weights."""
+    score_settings: ScoreSettings = PUBLISHED
 
     @property
     def weights_name(self) -> str:
@@ -65,16 +92,27 @@ class Task:
         if self.negatives is None:
             return source
         root, split = self.negatives
-        return PastedSet(source, NegativeSet(Path(root), split))
+        return PastedSet(source, NegativeSet([Path(root)], split))
 
     def _own_pictures(self) -> LabelledSource:
         if self.root is None and self.dataset.rendered is not None:
             return self.dataset.rendered()
         return labelled_set(self.dataset.name, self.folder, self.chosen_split)
 
+    @cached_property
     def segmenter(self) -> Segmenter:
-        """The weights, ready to run."""
-        return Segmenter.load(self.weights, self.device, "fp32", self.inference_width)
+        """The weights, ready to run, with the baselines that are asked for.
+
+        Raises:
+            SetupError: a baseline needs statistics, and there are none or those of other weights.
+        """
+        segmenter = Segmenter.load(self.weights, self.device, "fp32", self.inference_width, self.engine)
+        weights = Path(self.weights) if self.weights else BUNDLED
+        path = self.statistics or beside(weights)
+        looked_for = bool(kinds_needed(self.scores)) and (self.statistics is not None or path.is_file())
+        statistics = load_statistics(path, weights_hash(weights))[0] if looked_for else {}
+        use_baselines(segmenter, self.scores, statistics, self.score_settings)
+        return segmenter
 
 
 @dataclass(frozen=True)
@@ -85,6 +123,8 @@ class Report:
     """As they are written to --json."""
     text: str
     """As lines for a terminal."""
+    pictures: tuple[DrawnPicture, ...] = ()
+    """The best and the worst, where a report was asked for."""
 
 
 @dataclass(frozen=True)

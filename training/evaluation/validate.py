@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
-from tqdm import tqdm
 
-from densehybrid_ros.core.postprocess import upsample
+from densehybrid_ros.core.scenes import ScoredImage
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import INLIER, OUTLIER, binary_truth
+from densehybrid_ros.labels import INLIER, OUTLIER, binary_truth, relabelled
+from densehybrid_ros.metrics.bootstrap import draws
+from densehybrid_ros.metrics.picture_scores import PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.metrics.segmentation import ConfusionMatrix, Segmentation, class_iou
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix, Segmentation, class_iou, drawn_confusions
+from densehybrid_ros.progress import progress_bar
+from densehybrid_ros.taxonomies import BINARY_CLASSES, prediction_table
 from densehybrid_ros.training.datasets.pairs import LabelledSource
-from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
+from densehybrid_ros.training.evaluation.pasted_set import file_of
 
+Watch: TypeAlias = Callable[[int, ScoredImage, NDArray[np.uint8]], None]
+"""Takes the index of a picture, what the segmenter says of it and its open-set truth (H, W)."""
+HYBRID = "hybrid"
 SCORE_PARTS = ("likelihood", "posterior")
 """Of the hybrid score."""
+KEPT_OF_FOLD = 1 << 20
+"""Pixels of a fold that are ranked exactly; fewer than of all, as all scores have folds."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Figures of B sets that are drawn of the P pictures, with replacement."""
+
+    draws: NDArray[np.int64]
+    """(B, P) how often each picture is in each of them."""
+    rankings: dict[str, list[Ranking]]
+    confusions: list[ConfusionMatrix]
+    """Empty where the set has no classes."""
+    pictures: dict[str, PictureScores]
+    """By score, as `rankings`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +59,12 @@ class Evaluation:
     """nan where the set has no classes."""
     class_iou: dict[str, float]
     score_parts: dict[str, float]
-    """Mean of −ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score."""
+    """Mean of −ln p̂ and of ln P(d_out) over inliers and over anomalies: the scale of both parts of the hybrid score;
+    empty where that is not asked for."""
+    fold_points: tuple[dict[str, OperatingPoints], ...] = ()
+    """By fold and score, where folds are asked for and the fold holds both kinds of pixels."""
+    drawn: Drawn | None = None
+    """The same of sets drawn of the pictures, where intervals are asked for."""
 
 
 def evaluate(
@@ -47,57 +74,159 @@ def evaluate(
     stride: int = 1,
     progress: bool = True,
     pool: type[RankingPool] = RankingPool,
+    segmentation: bool = True,
+    folds: Sequence[int] = (),
+    intervals: int = 0,
+    watch: Watch | None = None,
 ) -> Evaluation:
     """Runs the network over every `stride`-th picture at the size of its labels.
 
+    Where the weights have other classes than the set and a map between the two is built in, what they see is read in
+    the classes of the set. What is not asked for is not computed.
+
     Args:
         pool: how the pixels of several pictures are ranked.
+        segmentation: of sets with classes; else its figures are nan.
+        folds: 0, 1, … for each picture of the set: each fold has points of its own as well.
+        intervals: how many sets are drawn of the pictures, to tell how far each figure is to be trusted.
+        watch: also gets every picture, one after the other.
 
     Raises:
-        SetupError: the set has classes, and others than the weights.
+        SetupError: the set has classes, and others than the weights, and no map between them is built in; or a score
+            is not finite.
     """
-    binary = dataset.classes == BINARY_CLASSES
-    if not binary and dataset.classes != segmenter.info.classes:
+    table = None if dataset.classes == BINARY_CLASSES else predictions(segmenter, dataset)
+    indices = range(0, len(dataset), stride)
+    pictures = len(indices) if intervals else 0
+    judge = Judge(
+        scores, pool, len(dataset.classes), table if segmentation else None, max(folds, default=-1) + 1, pictures
+    )
+    for index in progress_bar(indices, progress, desc=f"evaluate {dataset.name}", unit="picture", leave=False):
+        image, truth = dataset.read(index)
+        found = segmenter.scored(image, judge.needed, semantic=judge.table is not None)
+        picture = file_of(dataset, index) or f"picture {index} of {dataset.name}"
+        judge.add(found, truth, folds[index] if folds else None, str(picture))
+        if watch is not None:
+            watch(index, found, truth)
+    return judge.evaluation(dataset.classes, intervals)
+
+
+@contextmanager
+def ranked(picture: str, score: str) -> Iterator[None]:
+    """Turns what a ranking refuses into a SetupError that names the picture."""
+    try:
+        yield
+    except ValueError as error:
+        raise SetupError(f"{picture} cannot be judged by score {score}: {error}") from error
+
+
+def predictions(segmenter: Segmenter, dataset: LabelledSource) -> NDArray[np.uint8]:
+    """(256,) class of the weights → class of the set.
+
+    Raises:
+        SetupError: no map between the two is built in.
+    """
+    table = prediction_table(segmenter.info.classes, dataset.classes)
+    if table is None:
         raise SetupError(
             f"the weights know {len(segmenter.info.classes)} classes ({', '.join(segmenter.info.classes)}), but "
             f"{dataset.name} has {len(dataset.classes)}; give weights trained for its taxonomy"
         )
-    pools = {name: pool() for name in scores}
-    confusion = ConfusionMatrix(segmenter.classes)
-    parts: dict[str, list[float]] = {}
-    indices: Iterable[int] = range(0, len(dataset), stride)
-    for index in tqdm(indices, desc=f"evaluate {dataset.name}", unit="picture", disable=not progress, leave=False):
-        image, truth = dataset.read(index)
-        anomalies = binary_truth(truth, len(dataset.classes))
-        logits, dataset_logits = (upsample(part, truth.shape) for part in segmenter.logits(image))
-        if not binary:
-            confusion.add(logits.argmax(1)[0].byte().cpu().numpy(), truth)
-        for name, each in pools.items():
-            each.add(_score(name, logits, dataset_logits), anomalies)
-        for name, value in _part_means(logits, dataset_logits, anomalies).items():
-            parts.setdefault(name, []).append(value)
-    judged = {name: each for name, each in pools.items() if each.has_both_kinds()}
-    return Evaluation(
-        rankings={name: each.result() for name, each in judged.items()},
-        points={name: each.points() for name, each in judged.items()},
-        segmentation=Segmentation.of(confusion),
-        class_iou={} if binary else dict(zip(segmenter.info.classes, class_iou(confusion).tolist(), strict=True)),
-        score_parts={name: float(np.mean(values)) for name, values in parts.items()},
-    )
+    return table
 
 
-def _score(name: str, logits: Tensor, dataset_logits: Tensor) -> NDArray[np.float32]:
-    """(H, W)."""
-    return SCORES[name](logits, dataset_logits)[0].cpu().numpy()
+class Judge:
+    """Collects what is asked of the answers to labelled pictures."""
+
+    def __init__(
+        self,
+        scores: Sequence[str],
+        pool: type[RankingPool],
+        classes: int,
+        table: NDArray[np.uint8] | None,
+        folds: int = 0,
+        pictures: int = 0,
+    ) -> None:
+        """`pictures`: how many will come, where they are to be drawn anew."""
+        self.classes, self.table = classes, table
+        """Class of the weights → that of the set; None: the segmentation is not judged."""
+        self._pictures = pictures
+        self._pools = {name: pool(pictures=pictures) for name in scores}
+        self._folds = [{name: RankingPool(KEPT_OF_FOLD) for name in scores} for _ in range(folds)]
+        self._confusion = ConfusionMatrix(classes)
+        self._confusions: list[NDArray[np.int64]] = []
+        """Counts of every picture."""
+        self._parts: dict[str, list[float]] = {}
+
+    @property
+    def needed(self) -> list[str]:
+        """Scores that `add` takes."""
+        return list(dict.fromkeys([*self._pools, *(SCORE_PARTS if HYBRID in self._pools else ())]))
+
+    def add(
+        self, found: ScoredImage, truth: NDArray[np.uint8], fold: int | None = None, name: str = "the picture"
+    ) -> None:
+        """Adds one picture with its open-set truth (H, W), which may be of a fold; `name` is for errors.
+
+        Raises:
+            SetupError: a score is not finite.
+        """
+        anomalies = binary_truth(truth, self.classes)
+        if self.table is not None:
+            self._add_classes(relabelled(found.semantic, self.table), truth)
+        for score, each in self._pools.items():
+            with ranked(name, score):
+                each.add(found.scores[score], anomalies)
+            if fold is not None:
+                self._folds[fold][score].add(found.scores[score], anomalies)
+        if HYBRID in self._pools:
+            for part, value in _part_means(found.scores, anomalies).items():
+                self._parts.setdefault(part, []).append(value)
+
+    def _add_classes(self, predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:
+        own = ConfusionMatrix(self.classes)
+        own.add(predicted, truth)
+        self._confusion.counts += own.counts
+        self._confusions.append(own.counts)
+
+    def evaluation(self, names: Sequence[str], intervals: int = 0) -> Evaluation:
+        """The figures of all pictures; `names` are those of the classes, `intervals` is how many sets are drawn."""
+        judged = _with_both_kinds(self._pools)
+        iou = [] if self.table is None else class_iou(self._confusion).tolist()
+        return Evaluation(
+            rankings={name: each.result() for name, each in judged.items()},
+            points=_points_of(judged),
+            segmentation=Segmentation.of(self._confusion),
+            class_iou=dict(zip(names, iou, strict=False)),
+            score_parts={name: float(np.mean(values)) for name, values in self._parts.items()},
+            fold_points=tuple(_points_of(_with_both_kinds(pools)) for pools in self._folds),
+            drawn=self._drawn(judged, intervals) if intervals else None,
+        )
+
+    def _drawn(self, judged: Mapping[str, RankingPool], intervals: int) -> Drawn:
+        chosen = draws(self._pictures, intervals)
+        return Drawn(
+            chosen,
+            {name: each.drawn(chosen) for name, each in judged.items()},
+            drawn_confusions(self._confusions, chosen) if self._confusions else [],
+            {name: each.pictures for name, each in judged.items() if each.pictures},
+        )
 
 
-def _part_means(logits: Tensor, dataset_logits: Tensor, anomalies: NDArray[np.uint8]) -> dict[str, float]:
+def _with_both_kinds(pools: Mapping[str, RankingPool]) -> dict[str, RankingPool]:
+    return {name: each for name, each in pools.items() if each.has_both_kinds()}
+
+
+def _points_of(pools: Mapping[str, RankingPool]) -> dict[str, OperatingPoints]:
+    return {name: each.points() for name, each in pools.items()}
+
+
+def _part_means(scores: Mapping[str, NDArray[np.float32]], anomalies: NDArray[np.uint8]) -> dict[str, float]:
     """Part of the score and kind of pixel, as in "posterior_anomaly" → its mean in one picture that has the kind."""
     means: dict[str, float] = {}
     for part in SCORE_PARTS:
-        values = _score(part, logits, dataset_logits)
         for kind, id_ in (("inlier", INLIER), ("anomaly", OUTLIER)):
-            chosen = values[anomalies == id_]
+            chosen = scores[part][anomalies == id_]
             if chosen.size:
                 means[f"{part}_{kind}"] = float(chosen.mean())
     return means

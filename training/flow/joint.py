@@ -18,6 +18,7 @@ from torch.optim import Adamax, Optimizer
 
 from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.sampling import aligns_corners
 from densehybrid_ros.training.batches.device_batch import DeviceBatch
 from densehybrid_ros.training.flow.boundary import FlowLoss, boundary_loss
 from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension
@@ -130,7 +131,7 @@ def flow_step(
     finally:
         segmenter.train(training)
     size = (mixed.images.shape[2], mixed.images.shape[3])
-    boundary = boundary_loss(upsample(logits.float(), size), mixed.generated)
+    boundary = boundary_loss(upsample(logits, size, aligns_corners(segmenter)), mixed.generated)
     crop = (mixed.replaced.shape[2], mixed.replaced.shape[3])
     bits = boundary.new_zeros(())
     if len(mixed.replaced):

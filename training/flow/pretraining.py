@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim import Adamax
 
 from densehybrid_ros.errors import SetupError, chosen
+from densehybrid_ros.pictures import write_picture
 from densehybrid_ros.training.flow.config import FLOWS
 from densehybrid_ros.training.flow.crops import FlowCrops, gaussian_bits_per_dimension
 from densehybrid_ros.training.flow.dense_flow import DenseFlow, bits_per_dimension
@@ -123,4 +124,4 @@ def write_samples(path: Path, flow: DenseFlow, side: int) -> None:
     samples = flow.sample(SAMPLE_GRID**2, (side, side), generator).cpu().numpy()
     grid = samples.reshape(SAMPLE_GRID, SAMPLE_GRID, 3, side, side).transpose(0, 3, 1, 4, 2)
     picture = (grid.reshape(SAMPLE_GRID * side, SAMPLE_GRID * side, 3) * 255).astype(np.uint8)
-    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    write_picture(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

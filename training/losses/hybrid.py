@@ -10,15 +10,18 @@ from torch.nn import functional as F
 
 from densehybrid_ros.labels import IGNORE, INLIER, OUTLIER
 from densehybrid_ros.options import setting
+from densehybrid_ros.training.losses.likelihood_forms import LIKELIHOOD_FORMS
 
 
 @dataclass(frozen=True)
 class HybridLossWeights:
-    """How the three terms are weighted, and whether L_x is bounded."""
+    """How the three terms are weighted, and the form of L_x."""
 
     dataset: float = setting(0.3, "β_d, weight of the dataset posterior's NLL", low=0)
     likelihood: float = setting(0.03, "β_x, weight of the likelihood term", low=0)
-    bounded: bool = setting(False, "logistic in LSE, instead of its mean over negatives")
+    likelihood_form: str = setting("mean", "what the logits of negatives cost", choices=tuple(LIKELIHOOD_FORMS))
+    negative_margin: float = setting(0.0, "nats; LSE from which on negatives cost (logistic, hinge, squared)")
+    inlier_margin: float = setting(0.0, "nats; LSE up to which inliers cost (logistic, squared)")
     outlier: float = setting(1.0, "weight of pasted pixels against inlier pixels in L_d", low=0)
     by_set: bool = setting(False, "L_d is a mean over each set, instead of one over both")
     """With dataset 1 and outlier = likelihood = β that is the paper's eq. 17; one mean is what was released."""
@@ -72,7 +75,7 @@ def hybrid_loss(
         dataset = dataset_loss_by_set(dataset_logits, dataset_labels, weights.outlier, inliers, negatives)
     else:
         dataset = dataset_loss(dataset_logits, dataset_labels, weights.outlier, inliers + negatives)
-    likelihood = likelihood_loss(logits, dataset_labels, weights, inliers, negatives)
+    likelihood = likelihood_loss(logits, dataset_logits, dataset_labels, weights, inliers, negatives)
     total = closed_set + weights.dataset * dataset + weights.likelihood * likelihood
     return HybridLoss(total, closed_set, dataset, likelihood)
 
@@ -110,28 +113,27 @@ def dataset_loss_by_set(
 
 def likelihood_loss(
     logits: Tensor,
+    dataset_logits: Tensor,
     dataset_labels: Tensor,
     weights: HybridLossWeights,
     inlier_count: Tensor | None = None,
     negative_count: Tensor | None = None,
 ) -> Tensor:
-    """ln p̂ pushed down on negatives.
+    """What the form costs on negatives, and on inliers where it costs them, each a mean over its own pixels.
 
-    Plain (eq. 14): mean LSE over negatives. It has no lower bound, and with more than a tiny learning rate it runs
-    away and drowns the posterior. Bounded: softplus(LSE) over negatives plus softplus(−LSE) over inliers, each as a
-    mean over its own pixels, which fixes the origin of ln p̂ between the two and keeps both parts of the hybrid score
-    on one scale.
+    In the paper, ln p̂ pushed down on negatives.
     """
-    log_likelihood = logits.logsumexp(1)
     negatives = dataset_labels == OUTLIER
     if weights.as_released:
         count = negatives.sum() if negative_count is None else negative_count
-        return (log_likelihood * negatives).sum() / count
-    if not weights.bounded:
-        return mean_over(log_likelihood, negatives, negative_count)
-    inliers = dataset_labels == INLIER
-    pushed_down = mean_over(F.softplus(log_likelihood), negatives, negative_count)
-    return pushed_down + mean_over(F.softplus(-log_likelihood), inliers, inlier_count)
+        return (logits.logsumexp(1) * negatives).sum() / count
+    form = LIKELIHOOD_FORMS[weights.likelihood_form]
+    own = form.on_negatives(logits, dataset_logits, weights.negative_margin)
+    cost = mean_over(own, negatives, negative_count)
+    if form.on_inliers is None:
+        return cost
+    own = form.on_inliers(logits, dataset_logits, weights.inlier_margin)
+    return cost + mean_over(own, dataset_labels == INLIER, inlier_count)
 
 
 def mean_over(values: Tensor, mask: Tensor, count: Tensor | None = None) -> Tensor:

@@ -33,10 +33,14 @@ def read_recipe(path: Path, data: Sequence[Path] = (), overrides: dict[str, Any]
         overrides: values of top-level keys that win over the file's.
 
     Raises:
-        SetupError: no such file, no YAML, an unknown, doubled or missing key, or a value of the wrong type or range.
+        SetupError: no such file or folder of data, no YAML, an unknown, doubled or missing key, or a value of the wrong
+            type or range.
     """
     if not path.is_file():
         raise SetupError(f"recipe {path} does not exist; examples are in training/recipes")
+    for folder in data:
+        if not folder.is_dir():
+            raise SetupError(f"data folder {folder} does not exist; give the folder above those that the recipe names")
     loader = _Loader(path.read_text())
     loader.name = str(path)
     try:
@@ -116,7 +120,9 @@ def _with_roots(recipe: Recipe, data: Sequence[Path]) -> Recipe:
         recipe,
         train=list(map(resolved_set, recipe.train)),
         validation=list(map(resolved_set, recipe.validation)),
-        pasting=replace(recipe.pasting, root=resolved(recipe.pasting.root)),
+        pasting=replace(
+            recipe.pasting, root=resolved(recipe.pasting.root), also=[resolved(root) for root in recipe.pasting.also]
+        ),
     )
 
 
@@ -136,6 +142,7 @@ def _check(recipe: Recipe, path: Path) -> None:
         ),
         (recipe.loss_stride > smallest, f"loss_stride is {recipe.loss_stride}; a crop has {smallest}"),
         (bool(flow.weights) and not recipe.open_set, "flow.weights are of no use without open_set: true"),
+        (bool(recipe.pasting.also) and not recipe.pasting.root, "pasting.also needs pasting.root"),
         (any(source.negatives for source in recipe.train), "a train set has negatives; name them in pasting.root"),
     ]
     for wrong, message in problems:

@@ -27,6 +27,8 @@ class SetSource:
     weight: float = setting(1.0, "share of the crops, against the other sets' weights", low=TINY)
     negatives: str = setting("", "in validation: folder of negatives (ADE20K layout) to paste into it")
     negatives_split: str = setting("validation", "their split")
+    classes: str = setting("", 'taxonomy to read its labels in, or a YAML class map; "" = its own')
+    known_void: bool = setting(False, "void that the set knows (own bonnet, parking, …) is inlier without class")
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,18 @@ class Pasting:
     """What is pasted into each crop, and how."""
 
     root: str = setting("", 'folder of negatives in the ADE20K layout; "" = none')
+    also: list[str] = setting(REQUIRED, "further such folders; all pictures weigh alike", factory=list)
     split: str = setting("training", "their split")
     style: str = setting("natural", "natural, or released: hard edges, one patch per crop")
     patch: int = setting(192, "px; side of the released style's patches (384 with LDN)", low=32)
     negative_probability: float = setting(0.85, "of a crop to hold negatives", low=0, high=1)
     made_share: float = setting(0.3, "of the negatives, synthetic shapes and patterns", low=0, high=1)
+    box_share: float = setting(0.0, "of these, boxes that stand: crates, pallets, cartons", low=0, high=1)
     max_negatives: int = setting(3, "in one crop", low=1)
+    largest: float = setting(0.6, "height of the largest segment, in heights of the crop", low=0.1, high=2)
     inlier_probability: float = setting(0.5, "of a crop to hold segments of other frames", low=0, high=1)
     max_inliers: int = setting(2, "in one crop", low=1)
+    flat_probability: float = setting(0.0, "of a crop to show covers, stains and patches on the ground", low=0, high=1)
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,7 @@ def lasting_part(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe decides about the weights; where data lie, and what is logged and when, does not."""
     kept = {name: value for name, value in asdict(recipe).items() if name not in FREE + VALIDATION_KEYS}
     kept["train"] = [{**source, "root": ""} for source in kept["train"]]
-    kept["pasting"] = {**kept["pasting"], "root": bool(kept["pasting"]["root"])}
+    pasting = kept["pasting"]
+    kept["pasting"] = {**pasting, "root": bool(pasting["root"]), "also": len(pasting["also"])}
     kept["flow"] = {**kept["flow"], "weights": bool(kept["flow"]["weights"])}
     return kept

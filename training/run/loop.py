@@ -19,9 +19,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.files import make_folder
+from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.training.run.checkpoint import reading_checkpoint, write_checkpoint
 from densehybrid_ros.training.run.run_log import RunLog
 from densehybrid_ros.training.run.schedule import set_learning_rate
@@ -97,13 +98,15 @@ def run(job: Job, engine: Fabric, out: Path, workers: int = 1) -> None:
     Raises:
         SetupError: the checkpoint there is another run's, data cannot be read, or the loss is not finite.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     step = first = _resume(out / CHECKPOINT, job, engine)
     log = RunLog(out, first) if engine.is_global_zero else None
     remaining = range(first, job.steps)
     loader = DataLoader(job.batches, None, sampler=remaining, num_workers=workers, worker_init_fn=_single_thread)
-    hidden = not engine.is_global_zero
-    bar = tqdm(_batches(loader), out.name, job.steps, initial=first, unit="step", mininterval=5, disable=hidden)
+    shown = engine.is_global_zero
+    bar = progress_bar(
+        _batches(loader), shown, desc=out.name, total=job.steps, initial=first, unit="step", mininterval=5
+    )
     started = time.monotonic()
     for batch in bar:
         torch.manual_seed(job.seed(step))
@@ -124,7 +127,7 @@ def run(job: Job, engine: Fabric, out: Path, workers: int = 1) -> None:
             if log is not None:  # in the first process, while the others wait
                 record = {"step": step, **job.validate(step, out)}
                 log.write(record)
-                tqdm.write(json.dumps(record))
+                bar.write(json.dumps(record))
             engine.barrier()
         if engine.is_global_zero and (step % job.checkpoint_every == 0 or step == job.steps):
             _save(out / CHECKPOINT, job, engine, step)

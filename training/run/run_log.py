@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboardX.summary import scalar
 
-from densehybrid_ros.files import write_whole
+from densehybrid_ros.files import Lines, make_folder, unwritable, write_whole
 
 
 class RunLog:
@@ -19,18 +23,40 @@ class RunLog:
         if path.is_file():
             kept = [line for line in path.read_text().splitlines() if _step_of(line) <= first]
             write_whole(path, "".join(f"{line}\n" for line in kept))
-        self._file = path.open("a")
-        self._events = SummaryWriter(str(folder / "events"), purge_step=first + 1 if first else None)
+        self._folder, self._lines = folder, Lines(path)
+        self._events = _events(folder / "events", first)
 
     def write(self, record: dict[str, Any]) -> None:
-        """A record with a `step`; numbers go to TensorBoard under the path of their keys."""
-        print(json.dumps(record), file=self._file, flush=True)
-        for name, value in _numbers(record):
-            self._events.add_scalar(name, value, record["step"])
+        """A record with a `step`; numbers go to TensorBoard under the path of their keys.
+
+        Raises:
+            SetupError: it cannot be written.
+        """
+        self._lines.add(json.dumps(record))
+        values = [scalar(name, value).value[0] for name, value in _numbers(record)]
+        try:
+            self._events.write_event(Event(step=record["step"], wall_time=time.time(), summary=Summary(value=values)))
+            self._events.flush()
+        except OSError as error:
+            raise unwritable(self._folder / "events", error) from error
 
     def close(self) -> None:
-        self._file.close()
+        self._lines.close()
         self._events.close()
+
+
+def _events(folder: Path, first: int) -> EventsWriter:
+    """For TensorBoard, which hides what an earlier run wrote after `first`.
+
+    Not tensorboardX's SummaryWriter: it writes in a thread, and where that finds the disk full the run would wait for
+    ever.
+    """
+    make_folder(folder)
+    events = EventsWriter(str(folder / "events"))
+    if first:
+        events.write_event(Event(step=first + 1, file_version="brain.Event:2"))
+        events.write_event(Event(step=first + 1, session_log=SessionLog(status=SessionLog.START)))
+    return events
 
 
 def _step_of(line: str) -> int:

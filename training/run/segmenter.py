@@ -10,9 +10,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.installed import Trainable
+from densehybrid_ros.models.sampling import aligns_corners
 from densehybrid_ros.training.batches.batches import Batch, Batches, class_weights
 from densehybrid_ros.training.batches.device_batch import DeviceBatch
 from densehybrid_ros.training.evaluation.pasted_set import validation_sets
@@ -22,6 +22,7 @@ from densehybrid_ros.training.run.average import count_averaged
 from densehybrid_ros.training.run.engine import make_engine, step_seed, summed
 from densehybrid_ros.training.run.kept_weights import forget_best, validate_and_keep
 from densehybrid_ros.training.run.loop import CHECKPOINT, Machines, run
+from densehybrid_ros.training.run.loss_window import loss_window
 from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps
 from densehybrid_ros.training.run.start import initial_state
 
@@ -79,18 +80,19 @@ class SegmenterTraining:
         if state.companion is not None:
             mixed, beside = state.companion.mix(mixed, state.model, step)
         window = loss_window(recipe.loss_stride, step)
-        labels, dataset_labels = mixed.labels[window].long(), mixed.dataset_labels[window].long()
+        labels, dataset_labels = (window.of_labels(each).long() for each in (mixed.labels, mixed.dataset_labels))
         counts = summed(engine, pixel_counts(labels, dataset_labels))
         if recipe.loss.as_released and recipe.open_set and not counts[2]:
             raise SetupError(f"the batch of step {step} holds no negative: as_released gives nan, as released")
         set_training_mode(recipe, state.model)
-        size = (mixed.images.shape[2], mixed.images.shape[3])
+        size, corners = (mixed.images.shape[2], mixed.images.shape[3]), aligns_corners(state.model)
         parts: list[Tensor] = []
         indices = torch.arange(len(images)).chunk(recipe.accumulate)
         for number, chosen in enumerate(indices, start=1):
             pixels = mixed.images[chosen].contiguous(memory_format=torch.channels_last)
             with engine.no_backward_sync(state.wrapped, enabled=engine.world_size > 1 and number < len(indices)):
-                logits, dataset_logits = (upsample(each.float(), size)[window] for each in state.wrapped(pixels))
+                answers = state.wrapped(pixels)
+                logits, dataset_logits = (window.of_logits(each, size, corners) for each in answers)
                 loss = self._loss(logits, dataset_logits, labels[chosen], dataset_labels[chosen], counts)
                 # gradients are averaged over processes, and are to be summed
                 engine.backward(loss.total * engine.world_size)
@@ -140,8 +142,3 @@ def set_training_mode(recipe: Recipe, model: nn.Module) -> None:
         for module in model.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
-
-
-def loss_window(stride: int, step: int) -> tuple[Any, ...]:
-    """Every n-th pixel of the last two axes, the offset running through all of them with the steps."""
-    return (..., slice(step % stride, None, stride), slice((step // stride) % stride, None, stride))

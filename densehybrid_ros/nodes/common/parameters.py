@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.nodes.common.overrides import useless_overrides
 from densehybrid_ros.options import Setting, changed, settings_of
 
 TYPES = {
@@ -30,7 +31,7 @@ Options = TypeVar("Options")
 
 
 def declare_settings(node: Node, kind: type[Options], read: str = "when the node starts") -> Options:
-    """Declares every setting on the node and reads the start-up overrides.
+    """Declares every setting on the node, reads the start-up overrides, and warns of those that change nothing.
 
     A setting whose default is nan ("unset") is declared without a value.
 
@@ -53,6 +54,8 @@ def declare_settings(node: Node, kind: type[Options], read: str = "when the node
         shown = normalised(kind, declared)
         if shown is not declared:  # an integer override is shown as the double that it is taken for
             node.set_parameters([shown])
+    for line in useless_overrides(node):
+        node.get_logger().warning(line)
     return changed(kind(), changes)
 
 

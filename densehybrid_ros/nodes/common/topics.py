@@ -50,17 +50,6 @@ def lifecycle_publisher(node: LifecycleNode, topic: Topic, camera: str) -> Lifec
     )
 
 
-def subscription(node: Node, topic: Topic, camera: str, callback: Callable[[Any], None]) -> Subscription:
-    """Hears a camera's topic; users may override its quality of service."""
-    return node.create_subscription(
-        message_type(topic.kind),
-        topic.of(camera),
-        callback,
-        quality_of(topic),
-        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-    )
-
-
 def patient_subscription(node: Node, topic: Topic, callback: Callable[[Any], None], name: str = "") -> Subscription:
     """Hears all of a topic, under its own or another name."""
     return node.create_subscription(message_type(topic.kind), name or topic.name, callback, PATIENT)

@@ -1,7 +1,7 @@
 """The node `player`: publishes a folder, video, bag or Roadworld as a camera.
 
-Beside the images whatever the input knows: calibration, disparity, right images, ground truth; the time with
-`publish_clock`. Of a bag also depth, and all else that lies beside the image topic under names of `topics.py`.
+Beside the images whatever the input knows: calibration, disparity, right images, ground truth; of a bag also depth; the
+time with `publish_clock`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PlayerNode(Node):
         super().__init__("player")
         settings = self._settings = declare_settings(self, PlayerSettings)
         size = (settings.width, settings.height)
-        self._source = open_source(settings.input, self.get_logger().warning, size, settings.stereo)
+        self._source = open_source(settings.input, self.get_logger().warning, size, settings.stereo, settings)
         self._by_topic = {
             topic: self.create_publisher(message_type(kind), topic, QUALITY)
             for topic, kind in {**self._source.topics, IMAGE.name: IMAGE.kind}.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from densehybrid_ros.options import setting
+from densehybrid_ros.playback.played import BagTopics
 from densehybrid_ros.topics import CLOCK, IMAGE, PAUSE, RIGHT_IMAGE
 
 MOST = 2**31 - 1
@@ -13,10 +14,10 @@ LONGEST = 1e6
 
 
 @dataclass(frozen=True)
-class PlayerSettings:
+class PlayerSettings(BagTopics):
     """The player."""
 
-    input: str = setting("roadworld", "roadworld, roadworld:SEED, a folder of pictures, a video, or a rosbag2")
+    input: str = setting("roadworld", "roadworld, roadworld:SEED, a folder of pictures, a picture, a video, or a bag")
     width: int = setting(960, "px, of Roadworld's pictures", 16, 16384)
     height: int = setting(540, "px, of Roadworld's pictures", 16, 16384)
     rate: float = setting(0.0, "Hz; 0 = as recorded", 0.0, 1000.0)

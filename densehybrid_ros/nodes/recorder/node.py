@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,16 +22,19 @@ from sensor_msgs.msg import Image
 
 from densehybrid_ros.convert.images import array_from_image, rgb_from_image
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.files import write_whole
-from densehybrid_ros.labels import binary_truth
+from densehybrid_ros.files import make_folder, write_whole
+from densehybrid_ros.labels import CAMVID_CLASSES, CAMVID_UNKNOWN, binary_truth, relabelled
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.metrics.summary import summarise
+from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.topics import patient_subscription
 from densehybrid_ros.nodes.recorder.settings import RecorderSettings
+from densehybrid_ros.nodes.recorder.video import Video
 from densehybrid_ros.pictures import write_picture
+from densehybrid_ros.taxonomies import prediction_table
 from densehybrid_ros.topics import ANOMALY, DIAGNOSTICS, IMAGE, OPEN_SET, OVERLAY, SEMANTIC, TRUTH, Topic
 
 Stamp = tuple[int, int]
@@ -56,19 +60,18 @@ class RecorderNode(Node):
         super().__init__("recorder")
         settings = declare_settings(self, RecorderSettings)
         self._out = Path(settings.out)
-        self._video_path = self._out / "overlay.mp4"
         self._pending: dict[Stamp, Pending] = {}
         self._early: dict[Stamp, dict[Topic, Image]] = {}
         self._latencies: list[float] = []
         self._frames_in = 0
         self._threshold: float | None = None
-        self._ranking, self._confusion = RankingPool(), ConfusionMatrix(settings.classes)
-        self._video: cv2.VideoWriter | None = None
+        self._ranking, self._confusion = RankingPool(), ConfusionMatrix(CAMVID_UNKNOWN)
+        self._table = prediction_table(list(filter(None, settings.classes)) or CAMVID_CLASSES, CAMVID_CLASSES)
+        """Of the semantic map, into the classes of the ground truth; None where no map between the two is known."""
+        self._complaints = Complaints(self.get_logger().warning)
+        self._video: Video | None = None
         self._written = 0
-        try:
-            (self._out / "overlays").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SetupError(f"folder {self._out} cannot be made: {error.strerror}; give another --out") from error
+        make_folder(self._out / "overlays")
         patient_subscription(self, IMAGE, self._image)
         patient_subscription(self, TRUTH, partial(self._part, TRUTH))
         for topic in ANSWERS:
@@ -105,10 +108,20 @@ class RecorderNode(Node):
         truth_message = frame.parts.get(TRUTH)
         if truth_message is not None:
             truth = array_from_image(truth_message).view(np.uint8)
-            score = array_from_image(frame.parts[ANOMALY]).view(np.float32)
-            self._ranking.add(score, binary_truth(truth, self._confusion.classes))
-            self._confusion.add(array_from_image(frame.parts[SEMANTIC]).view(np.uint8), truth)
+            self._compare(frame, truth)
         self._write(drawn)
+
+    def _compare(self, frame: Pending, truth: NDArray[np.uint8]) -> None:
+        score = array_from_image(frame.parts[ANOMALY]).view(np.float32)
+        if score.shape != truth.shape:
+            sizes = " and ".join(f"{width}x{height}" for height, width in (truth.shape, score.shape))
+            hint = "set output_size of the segmenter to image"
+            self._complaints.once("size", f"truth and score are of {sizes} and not compared; {hint}")
+            return
+        self._ranking.add(score, binary_truth(truth, CAMVID_UNKNOWN))
+        if self._table is not None:
+            semantic = array_from_image(frame.parts[SEMANTIC]).view(np.uint8)
+            self._confusion.add(relabelled(semantic, self._table), truth)
 
     def _write(self, drawn: NDArray[np.uint8]) -> None:
         picture = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
@@ -117,11 +130,8 @@ class RecorderNode(Node):
         height, width = picture.shape[:2]
         size = (VIDEO_WIDTH, round(height * VIDEO_WIDTH / width / 2) * 2)
         if self._video is None:
-            self._video = cv2.VideoWriter(str(self._video_path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, size)
-            self._video_size = size
-            if not self._video.isOpened():
-                raise SetupError(f"{self._video_path} cannot be written: this OpenCV has no mp4v encoder")
-        self._video.write(cv2.resize(picture, self._video_size, interpolation=cv2.INTER_AREA))
+            self._video = Video(self._out / "overlay.mp4", size, rate=10.0)
+        self._video.add(picture)
         self._written += 1
 
     def _diagnostics(self, message: DiagnosticArray) -> None:
@@ -131,9 +141,20 @@ class RecorderNode(Node):
                     self._threshold = float(pair.value)
 
     def finish(self) -> None:
-        """Closes the video and writes the summary."""
+        """Closes the video and writes the summary, each whatever becomes of the other."""
+        try:
+            self._finish_video()
+        except SetupError:
+            with suppress(SetupError):  # the first error is the one to be shown
+                self._write_summary()
+            raise
+        self._write_summary()
+
+    def _finish_video(self) -> None:
         if self._video is not None:
-            self._video.release()
+            self._video.finish()
+
+    def _write_summary(self) -> None:
         summary = summarise(self._frames_in, self._latencies, self._threshold, self._ranking, self._confusion)
         write_whole(self._out / "summary.json", json.dumps(summary, indent=2) + "\n")
 

@@ -13,5 +13,5 @@ class RecorderSettings:
     """The recorder."""
 
     out: str = setting("demo_output", "folder to write into")
-    classes: int = setting(11, "K, the id of unknown", 1, 254)
+    classes: tuple[str, ...] = setting(("",), "names of that node's classes; empty = CamVid's")
     node: str = setting(SEGMENTER, "node whose answers are recorded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from densehybrid_ros.core.segmenter import Scene
+from densehybrid_ros.core.scenes import Scene
 from densehybrid_ros.nodes.common.stamps import nanoseconds
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage
@@ -72,6 +73,8 @@ class Frame:
     """Whether the image is known to be rectified."""
     image: NDArray[np.uint8] = field(init=False)
     """(H, W, 3) RGB."""
+    map_size: tuple[int, int] = field(init=False)
+    """Height and width of its maps, px."""
 
     scene: Scene = field(init=False)
     camera_info: CameraInfo | None = field(init=False)
@@ -93,6 +96,31 @@ class Frame:
     def stamp(self) -> int:
         """ns"""
         return nanoseconds(self.message.header.stamp)
+
+    @property
+    def can_be_relabelled(self) -> bool:
+        """Whether its scene holds what another threshold needs."""
+        return bool(self.scene.score.size and self.scene.semantic.size)
+
+    def relabelled(self, settings: Settings, wanted: frozenset[Topic], unknown: int) -> Frame:
+        """The frame with the threshold of the settings, for the outputs that are wanted of it now; shares its arrays.
+
+        Args:
+            unknown: K.
+        """
+        again = copy.copy(self)
+        again.scene = self.scene.relabelled(settings.threshold, unknown)
+        again.settings, again.wanted, again.stages_ms, again.fault = settings, wanted, {}, None
+        return again
+
+    def at_image_size(self) -> Frame:
+        """The frame with its scene at the image's size, which obstacles, ranges and overlay are of."""
+        height, width = self.image.shape[:2]
+        if self.map_size == (height, width):
+            return self
+        larger = copy.copy(self)
+        larger.scene, larger.map_size = self.scene.enlarged(height, width), (height, width)
+        return larger
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -33,6 +33,8 @@ class LiveSettings:
         self._node, self._changed = node, changed
         self.current: Settings = declare_settings(node, Settings, "when the node is configured")
         self._segmenter: Segmenter | None = None
+        self._held = False
+        """Whether only LIVE settings may change."""
         self._brought: float | None = None
         """The last threshold that came from the weights and not from the user."""
         self._offered: float | None = None
@@ -41,8 +43,12 @@ class LiveSettings:
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._apply)
 
+    def hold(self) -> None:
+        """From now on only LIVE settings change."""
+        self._held = True
+
     def bind(self, segmenter: Segmenter) -> None:
-        """Takes the threshold from the weights, unless the user gave one; from now on only LIVE settings change.
+        """Takes the threshold from the weights, unless the user gave one.
 
         Raises:
             SetupError: target_tpr is set and the weights hold no calibration for the score.
@@ -64,7 +70,7 @@ class LiveSettings:
 
     def release(self) -> None:
         """From now on all settings may change again."""
-        self._segmenter = None
+        self._segmenter, self._held = None, False
 
     def _complete(self, parameters: list[Parameter]) -> list[Parameter]:
         """Integers become doubles where wanted, and what else must follow from a change is added to it."""
@@ -105,7 +111,7 @@ class LiveSettings:
                 drivable_ids(self._segmenter.info.classes, changed.drivable_classes, changed.road_gate)
         except SetupError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        if self._segmenter is not None:
+        if self._held:
             for name in vars(changed):
                 if name not in LIVE and getattr(changed, name) != getattr(self.current, name):
                     reason = f"{name} is read when the node is configured; deactivate and clean it up first"

@@ -41,6 +41,7 @@ class Pipeline(Generic[Item]):
         self._changed = threading.Condition()
         self._inferred: Sequence[Item] = ()
         self._woken, self._ended = False, False
+        self._abandoned = False
         self._threads = [
             threading.Thread(target=self._run_inference, name="inference", daemon=True),
             threading.Thread(target=self._run_publishing, name="publishing", daemon=True),
@@ -58,11 +59,16 @@ class Pipeline(Generic[Item]):
             self._woken = True
             self._changed.notify_all()
 
-    def stop(self) -> list[Item]:
-        """Finishes and publishes what is at work, ends both threads, and returns what was never begun."""
+    def stop(self, patience: float | None = None) -> list[Item]:
+        """Finishes and publishes what is at work, ends both threads, and returns what was never begun.
+
+        Args:
+            patience: s to wait for each thread; what is then still at work goes nowhere. None = as long as it takes.
+        """
         self._slots.close()
         for thread in self._threads:
-            thread.join()
+            thread.join(patience)
+        self._abandoned = any(thread.is_alive() for thread in self._threads)
         return self._slots.rest()
 
     def _run_inference(self) -> None:
@@ -95,6 +101,8 @@ class Pipeline(Generic[Item]):
                 items, self._inferred, self._woken = self._inferred, (), False
                 ended = self._ended and not items
                 self._changed.notify_all()
+            if self._abandoned:
+                return
             try:
                 for item in items:
                     self._publish(item)
@@ -104,5 +112,5 @@ class Pipeline(Generic[Item]):
 
     def _fail(self, error: Exception) -> None:
         with self._changed:
-            if not self.fault.done():
+            if not self.fault.done() and not self._abandoned:
                 self.fault.set_exception(error)

@@ -10,8 +10,8 @@ from densehybrid_ros.core.devices import allocated_mb, device_name
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.nodes.segmenter.camera import Camera
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES
-from densehybrid_ros.nodes.segmenter.health.diagnostics import ERROR, OK, CameraReport, Verdict
-from densehybrid_ros.nodes.segmenter.health.statistics import Counts
+from densehybrid_ros.nodes.segmenter.health.diagnostics import ERROR, OK, WARN, CameraReport, Verdict
+from densehybrid_ros.nodes.segmenter.health.statistics import RATE_WINDOW, Counts
 from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import needs_obstacles
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.topics import SEMANTIC_INFO
@@ -27,14 +27,17 @@ class Condition:
     settings: Settings
     segmenter: Segmenter | None
     active: bool
-    activated: float
-    """time.monotonic() of the last activation."""
     enabled: bool
     trouble: str
     """Why the node is not active although it was to be; empty where all is well."""
+    finalized: bool = False
+    remarks: tuple[str, ...] = ()
+    """What else about its settings a user should look at."""
 
     @property
     def state(self) -> str:
+        if self.finalized:
+            return "finalized"
         if self.segmenter is None:
             return "unconfigured"
         return "active" if self.active else "inactive"
@@ -51,36 +54,47 @@ class Reporter:
         return [self._report_of(camera, condition) for camera in cameras]
 
     def _report_of(self, camera: Camera, condition: Condition) -> CameraReport:
-        since_activation = time.monotonic() - condition.activated
+        listening = 0.0 if camera.listening_since is None else time.monotonic() - camera.listening_since
         snapshot = camera.statistics.snapshot()
-        silent = min(snapshot.last_frame_age, since_activation)
-        fruitless = min(snapshot.last_output_age, since_activation)
         wanted = camera.wanted()
         working = condition.active and bool(wanted)
+        stale = min(snapshot.last_frame_age, listening) > condition.settings.camera_timeout
         before = self._reported.get(camera.name, Counts())
         self._reported[camera.name] = snapshot.counts
         return CameraReport(
             camera.name,
             snapshot,
             before,
-            stale=condition.active and silent > condition.settings.camera_timeout,
+            stale=stale,
             lacks_camera_info=SEMANTIC_INFO in wanted and camera.camera_info is None,
-            fruitless=working and snapshot.input_hz > 0 and fruitless > FRUITLESS,
+            fruitless=working and snapshot.input_hz > 0 and min(snapshot.last_output_age, listening) > FRUITLESS,
             ranging=camera.obstacles.report if working and needs_obstacles(wanted) else NO_RANGES,
+            idle=_idle(camera, condition),
+            settled=working and listening > RATE_WINDOW,
+            inputs=camera.inputs(stale),
         )
+
+
+def _idle(camera: Camera, condition: Condition) -> str:
+    """Why an active node takes no images of a camera; "" where it does, or the node's state says enough."""
+    if not condition.active or not condition.enabled or camera.listening_since is not None:
+        return ""
+    return "idle: nobody listens to its outputs, so no images are taken"
 
 
 def verdict(condition: Condition) -> Verdict:
     """The node as a whole, its cameras aside."""
     if condition.trouble:
         return Verdict(ERROR, condition.trouble)
+    if condition.remarks:
+        return Verdict(WARN, "; ".join(condition.remarks))
     return Verdict(OK, condition.state if condition.enabled else f"{condition.state}, disabled by ~/enable")
 
 
 def facts(condition: Condition) -> dict[str, str]:
     """What all cameras have in common; "" where it is not known."""
     settings, segmenter = condition.settings, condition.segmenter
-    values = {"state": condition.state, "device": "", "gpu_name": "", "model": "", "precision": ""}
+    values = {"state": condition.state, "device": "", "gpu_name": "", "model": "", "precision": "", "engine": ""}
     values |= {
         "threshold": f"{settings.threshold:g}",
         "score": settings.score,
@@ -94,6 +108,7 @@ def facts(condition: Condition) -> dict[str, str]:
             "gpu_name": device_name(segmenter.device),
             "model": segmenter.info.architecture,
             "precision": str(segmenter.precision).removeprefix("torch."),
+            "engine": segmenter.engine,
             "gpu_mem_mb": "" if memory is None else f"{memory:.0f}",
         }
     return values

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
-from densehybrid_ros.core.scores import SCORES
+from densehybrid_ros.core.scores import NOT_LIVE, SCORES
+from densehybrid_ros.engines.choice import ENGINES
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.options import live_names, setting
 from densehybrid_ros.ranging.settings import RangingSettings
@@ -27,17 +28,31 @@ class Settings(RangingSettings):
         ("",), "names of the cameras, which prefix their topics, in and out; [''] = one without name"
     )
     image_transport: str = setting("raw", "how images come, compressed as JPEG or PNG", choices=("raw", "compressed"))
+    lazy: bool = setting(True, "take images only while somebody listens to an output of their camera", live=True)
     model_path: str = setting("", "weights file (.safetensors); empty = the bundled weights")
     device: str = setting("auto", "auto (cuda:0 if there, else cpu), cpu, cuda, cuda:N")
     precision: str = setting("auto", "auto (fp16 on CUDA, fp32 on the CPU), fp32, fp16, bf16")
+    engine: str = setting(
+        "auto",
+        "what runs the network, where auto takes onnxruntime on CPUs that have it, once it answers as torch does",
+        choices=tuple(ENGINES),
+    )
     inference_width: int = setting(
         0, "width in px at which the network runs; 0 = what the weights recommend, -1 = native", -1, 16384
     )
     max_image_pixels: int = setting(
         MAX_IMAGE_PIXELS, "larger images are dropped before they reach the device", 1, 2**31 - 1
     )
-    warmup_iterations: int = setting(3, "runs on black images while configuring", 0, 100)
-    score: str = setting("hybrid", "anomaly score", live=True, choices=tuple(SCORES))
+    warmup_iterations: int = setting(
+        3, "runs on black images while configuring, on CUDA; a CPU is as quick at once", 0, 100
+    )
+    num_threads: int = setting(
+        0,
+        "threads of the network on the CPU; 0 = torch's own default, which is one for each core, or OMP_NUM_THREADS",
+        0,
+        1024,
+    )
+    score: str = setting("hybrid", "anomaly score", live=True, choices=tuple(SCORES), elsewhere=NOT_LIVE)
     threshold: float = setting(
         math.nan,
         "pixels whose score is at least this are unknown; unset = the value stored with the weights for the score",
@@ -47,6 +62,12 @@ class Settings(RangingSettings):
     )
     target_tpr: float = setting(
         0.0, "share of unknown pixels to find, by the calibration stored with the weights; 0 = off", 0.0, 1.0, live=True
+    )
+    output_size: str = setting(
+        "image",
+        "size of the maps, where network is that at which the network sees the image, if that is smaller",
+        live=True,
+        choices=("image", "network"),
     )
     overlay_alpha: float = setting(0.45, "weight of the colours in the overlay", 0.0, 1.0, live=True)
     max_frame_age: float = setting(
@@ -87,6 +108,9 @@ class Settings(RangingSettings):
         live=True,
     )
     target_frame: str = setting("", "frame of the obstacles, by TF; empty = the image's own frame, without TF")
+    transform_wait: float = setting(
+        0.2, "s that obstacles wait for TF to know target_frame after the masks, which never wait", 0.0, 10.0, live=True
+    )
     autostart: bool = setting(True, "configure and activate without being asked")
     must_start: bool = setting(False, "where autostart fails, end with exit status 2 instead of waiting, unconfigured")
 

@@ -1,5 +1,5 @@
 """What happens to frames in the threads of the pipeline: decode, segment as one batch, publish the maps, then the
-obstacles. Faults stay in the frames."""
+obstacles; the last one once more where a new threshold finds the camera paused. Faults stay in the frames."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.nodes.segmenter.camera import Camera
 from densehybrid_ros.nodes.segmenter.frame import Dropped, Frame
 from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
-from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import needs_obstacles, parts_of
+from densehybrid_ros.nodes.segmenter.outputs.camera_outputs import THRESHOLDED, needs_obstacles, parts_of
 from densehybrid_ros.nodes.segmenter.settings import Settings
 
 MOST_EXHAUSTED = 3
 """Steps in a row without enough device memory, after which the node gives up."""
+PAUSE = 0.3
+"""s without an image after which a new threshold shows in the last one; sooner, the next one shows it."""
 
 
 class FrameWork:
-    """`infer` belongs to one thread, `publish` and `publish_obstacles` to another."""
+    """`infer` belongs to one thread, `publish` and `look_after` to another."""
 
     def __init__(
         self, segmenter: Segmenter, cameras: Mapping[str, Camera], settings: LiveSettings, clock: Clock
@@ -37,6 +39,8 @@ class FrameWork:
         """
         self._segmenter, self._cameras, self._settings, self._clock = segmenter, cameras, settings, clock
         self._exhausted = 0
+        self._last: dict[str, Frame] = {}
+        """The frame whose maps went out last, by camera, where another threshold can be put to it."""
 
     def infer(self, frames: Sequence[Frame]) -> Exception | None:
         """One step of the network over the newest frame of every camera that has one.
@@ -67,13 +71,15 @@ class FrameWork:
             with frame.stage("publish"):
                 camera.outputs.publish_maps(frame)
             frame.published_at = time.monotonic()
+            self._keep(frame)
         if frame.fault is None and needs_obstacles(frame.wanted):
             camera.obstacles.add(frame)
         else:
             camera.end(frame)
 
-    def publish_obstacles(self, closing: bool) -> None:
-        """Publishes the obstacles and overlays of all frames that wait for nothing more.
+    def look_after(self, closing: bool) -> None:
+        """Publishes the obstacles and overlays of all frames that wait for nothing more, and what a new threshold
+        makes of the last frame of a camera that has paused.
 
         Args:
             closing: nothing more can be waited for.
@@ -83,6 +89,33 @@ class FrameWork:
                 with frame.stage("range"):
                     camera.obstacles.publish(frame)
                 camera.end(frame)
+            if not closing:
+                self._relabel(camera)
+
+    def _keep(self, frame: Frame) -> None:
+        if frame.can_be_relabelled:
+            self._last[frame.camera] = frame
+        else:  # an older one would come after a newer one
+            self._last.pop(frame.camera, None)
+
+    def _relabel(self, camera: Camera) -> None:
+        """Shows a new threshold in the last frame, once, without the network: the maps were of this very score."""
+        if camera.listening_since is None:  # an answer of long ago is not what comes first when somebody listens again
+            self._last.pop(camera.name, None)
+        last, settings = self._last.get(camera.name), self._settings.current
+        if last is None or last.scene.threshold == settings.threshold or last.settings.score != settings.score:
+            return
+        if not camera.is_quiet(PAUSE) or (settings.max_frame_age and self._age(last) > settings.max_frame_age):
+            return
+        again = last.relabelled(settings, camera.wanted() & THRESHOLDED, self._segmenter.classes)
+        self._last[camera.name] = again  # also where publishing fails: it is not tried again
+        with again.stage("publish"):
+            camera.outputs.publish_maps(again)
+            if needs_obstacles(again.wanted):
+                camera.obstacles.publish(again, again=True)
+        if again.fault is not None:
+            fault, again.fault = again.fault, None
+            camera.report_error("last frame not labelled anew", fault)
 
     def _decode(self, frame: Frame, settings: Settings) -> None:
         """
@@ -101,7 +134,8 @@ class FrameWork:
         message, limit = frame.message, settings.max_image_pixels
         compressed = isinstance(message, CompressedImage)
         frame.image = rgb_from_compressed(message, limit) if compressed else rgb_from_image(message, limit)
-        self._segmenter.inference_size(*frame.image.shape[:2])
+        fitted = self._segmenter.fit(*frame.image.shape[:2])
+        frame.map_size = (fitted.at_network_size() if settings.output_size == "network" else fitted).image
         if needs_obstacles(frame.wanted):
             camera.ranges.begin(frame, camera.camera_info)
 
@@ -113,7 +147,8 @@ class FrameWork:
     def _segment(self, frames: Sequence[Frame], settings: Settings) -> None:
         parts = frozenset().union(*(parts_of(frame.wanted) for frame in frames))
         images = [frame.image for frame in frames]
-        answer = self._segmenter.batch(images, settings.threshold, settings.score, parts)
+        at_network_size = settings.output_size == "network"
+        answer = self._segmenter.batch(images, settings.threshold, settings.score, parts, at_network_size)
         for frame, scene in zip(frames, answer.scenes, strict=True):
             frame.scene, frame.camera_info = scene, self._cameras[frame.camera].camera_info
             frame.stages_ms |= answer.stage_ms

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
@@ -96,5 +96,5 @@ def raw_messages(path: Path) -> Iterator[RawMessage]:
         with AnyReader([path]) as reader:
             for connection, stamp, contents in reader.messages():
                 yield RawMessage(connection.topic, connection.msgtype, stamp, contents)
-    except (AnyReaderError, OSError) as error:
-        raise SetupError(f"{path} cannot be read: {error}; remove it") from error
+    except Exception as error:  # rosbags trusts its bytes: whatever it meets in damaged ones
+        raise SetupError(f"{path} cannot be read: {' '.join(str(error).split())}; remove it") from error

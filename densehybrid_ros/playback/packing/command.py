@@ -21,6 +21,7 @@ from densehybrid_ros.drives.files import LARGEST_STEP
 from densehybrid_ros.drives.layout import find_frames
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import TRAIN_ID_TABLES
+from densehybrid_ros.playback.bag_files import needs_rosbags
 from densehybrid_ros.topics import IMAGE
 
 SUFFIXES = (".mcap", ".db3")
@@ -56,14 +57,10 @@ def convert(arguments: argparse.Namespace) -> None:
     """
     out: Path = arguments.out
     _check_arguments(arguments)
-    try:  # rosbags is an extra: the other commands do without it
+    with needs_rosbags():
         from densehybrid_ros.playback.packing.bundles import MessageOptions
         from densehybrid_ros.playback.packing.parts import parts_folder, write_drive
         from densehybrid_ros.playback.packing.stamps import frame_stamps
-    except ModuleNotFoundError as error:
-        if error.name != "rosbags":
-            raise
-        raise SetupError("bags are written with rosbags, which is not installed; run: pip install rosbags") from error
     if out.exists():
         rest = f" ({parts_folder(out)} can go too)" if parts_folder(out).exists() else ""
         raise SetupError(f"{out} exists already; remove it{rest} or give another name")

@@ -19,6 +19,7 @@ from densehybrid_ros.files import write_whole
 from densehybrid_ros.playback.packing.bag_writer import new_bag, raw_messages
 from densehybrid_ros.playback.packing.bundles import MessageOptions
 from densehybrid_ros.playback.packing.messages import frame_messages
+from densehybrid_ros.progress import progress_bar
 
 FORMAT = 1
 """To be raised when the same files and options give other messages than before."""
@@ -60,7 +61,7 @@ def write_drive(
     except OSError as error:
         raise SetupError(f"{folder} cannot be made: {error.strerror}; give another place for the bag") from error
     parts: list[Part] = []
-    with tqdm(total=len(frames), desc="convert", unit="frame") as progress:
+    with progress_bar(total=len(frames), desc="convert", unit="frame") as progress:
         for number, (sequence, group) in enumerate(groupby(zip(frames, stamps, strict=True), _sequence_of)):
             members = list(group)
             bag = folder / f"{number:04d}_{sequence}.part.mcap"
@@ -136,7 +137,10 @@ def _write_part(bag: Path, members: list[tuple[DriveFrame, int]], options: Messa
 
 def _join(parts: list[Part], out: Path, folder: Path) -> None:
     total = sum(part.messages for part in parts)
-    with new_bag(out, folder / "join.writing") as joined, tqdm(total=total, desc="join", unit="message") as progress:
+    with (
+        new_bag(out, folder / "join.writing") as joined,
+        progress_bar(total=total, desc="join", unit="message") as progress,
+    ):
         for part in parts:
             if part.messages == 0:
                 continue

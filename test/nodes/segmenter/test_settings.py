@@ -33,6 +33,10 @@ def test_the_threshold_is_unset_until_somebody_sets_it() -> None:
         ({"threshold": 5000.0}, "from -1000.0 to 1000.0"),
         ({"threshold": math.nan}, "from -1000.0"),
         ({"score": "nonsense"}, "score 'nonsense' is unknown; choose one of hybrid, likelihood"),
+        (
+            {"score": "sml"},
+            "score 'sml' needs statistics of training pixels: it is for densehybrid evaluate alone; choose",
+        ),
         ({"image_transport": "theora"}, "choose raw or compressed"),
         ({"range_source": "sonar"}, "range_source"),
         ({"range_source": "ground"}, "camera_height"),

@@ -14,7 +14,7 @@ import torch
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.batches.batches import Batches
 from densehybrid_ros.training.batches.geometry import jittered_crop
-from densehybrid_ros.training.datasets import labelled_set, pairs
+from densehybrid_ros.training.datasets import dataset, labelled_set
 from densehybrid_ros.training.datasets.cache import CachedSet
 from densehybrid_ros.training.recipe.recipe import Pasting, Recipe, SetSource
 
@@ -64,8 +64,8 @@ def test_a_batch_that_cannot_be_divided_is_refused(root: Path) -> None:
 
 def test_every_crop_costs_one_picture(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
-    genuine = pairs.read_rgb
-    monkeypatch.setattr(pairs, "read_rgb", lambda path: read.append(path) or genuine(path))
+    genuine = dataset.read_rgb
+    monkeypatch.setattr(dataset, "read_rgb", lambda path: read.append(path) or genuine(path))
     batches = Batches(recipe(root))
     read.clear()
     for step in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import ANY
 
 import cv2
 import numpy as np
@@ -15,7 +16,15 @@ from densehybrid_ros.training.batches.cutouts import CutOut
 from densehybrid_ros.training.batches.geometry import jittered_crop
 from densehybrid_ros.training.batches.inliers import inlier_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
-from densehybrid_ros.training.batches.negatives import STYLES, Released, negatives_of
+from densehybrid_ros.training.batches.negatives import (
+    STYLES,
+    Mixture,
+    Released,
+    Several,
+    Sometimes,
+    Standing,
+    negatives_of,
+)
 from densehybrid_ros.training.batches.pasting import (
     Placement,
     label_pasted,
@@ -114,7 +123,7 @@ def test_released_patches_keep_their_proportions(tmp_path: Path, side: int) -> N
     ramps = np.stack([columns * 0.8, rows * 1.6, 0 * rows], -1).astype(np.uint8)  # BGR
     cv2.imwrite(str(tmp_path / "images/training/0.png"), ramps)
     cv2.imwrite(str(tmp_path / "annotations/training/0.png"), segments)
-    negatives, scales = NegativeSet(tmp_path), []
+    negatives, scales = NegativeSet([tmp_path]), []
     for seed in range(12):
         patch = released_patch(negatives, side, np.random.default_rng(seed)).image.astype(float)
         down, across = np.ptp(patch[..., 1][:, 0]) / 1.6 / side, np.ptp(patch[..., 2][0]) / 0.8 / side
@@ -138,7 +147,7 @@ def test_truth_splits_into_both_label_maps() -> None:
 
 @pytest.mark.parametrize("make", [segment_cutout, shape_cutout])
 def test_cutouts_are_whole_and_not_empty(data: Path, make: object) -> None:
-    negatives = NegativeSet(data / "negatives")
+    negatives = NegativeSet([data / "negatives"])
     for seed in range(20):
         cutout = make(negatives, np.random.default_rng(seed))
         assert cutout.image.shape[:2] == cutout.alpha.shape
@@ -220,7 +229,7 @@ def test_pasting_at_or_beyond_the_border_is_harmless(bottom: float, centre: floa
 def test_the_released_pasting_has_hard_edges_and_unchanged_pixels(data: Path, side: int) -> None:
     image, truth = np.full((512, 512, 3), 120, np.uint8), np.full((512, 512), 3, np.uint8)
     rng = np.random.default_rng(1)
-    patch = released_patch(NegativeSet(data / "negatives"), side, rng)
+    patch = released_patch(NegativeSet([data / "negatives"]), side, rng)
     assert patch.alpha.shape == (side, side)
     pasted = paste_as_released(sample_from_truth(image, truth, 11), patch, rng)
     outlier = pasted.dataset_labels == 1
@@ -247,6 +256,37 @@ def test_things_stand_on_the_ground_more_often_than_not() -> None:
     rng = np.random.default_rng(0)
     feet = [random_placement(sample, ground, rng).bottom for _ in range(300)]
     assert np.mean([foot >= 48 for foot in feet]) > 0.7
+
+
+@pytest.mark.parametrize("largest", [0.6, 1.5])
+def test_things_are_as_large_as_asked_for(largest: float) -> None:
+    image, truth = blank_sample()
+    sample, rng = sample_from_truth(image, truth, 11), np.random.default_rng(0)
+    nowhere = np.zeros(256, bool)
+    heights = [random_placement(sample, nowhere, rng, largest).height for _ in range(400)]
+    assert 10 <= min(heights) < 11
+    assert 0.95 * largest * 96 < max(heights) <= largest * 96
+
+
+def test_a_recipe_says_how_large_segments_get(data: Path) -> None:
+    _, negatives = negatives_of(Pasting(root=str(data / "negatives"), made_share=0.0, largest=1.5), 11)
+    assert isinstance(negatives, Sometimes)
+    assert isinstance(negatives.what, Several)
+    assert isinstance(negatives.what.each, Mixture)
+    assert negatives.what.each.second == Standing(ANY, 1.5)
+
+
+def test_what_is_wide_and_flat_does_not_fill_the_crop() -> None:
+    """30 px high it would be 600 px wide; it becomes 0.68 of 128 px."""
+    image, truth = blank_sample()
+    car = np.full((20, 400), 8, np.uint8)
+    cutout = CutOut(np.full((20, 400, 3), 250, np.uint8), np.ones((20, 400), np.float32), car)
+    widths: list[int] = []
+    for seed in range(20):
+        sample = sample_from_truth(image, truth, 11)
+        pasted = paste_naturally(sample, cutout, Placement(30, 60, 64), np.random.default_rng(seed))
+        widths.append(int((pasted.labels == 8).any(0).sum()))
+    assert np.median(widths) == pytest.approx(0.68 * 128, abs=6)
 
 
 @pytest.mark.parametrize("effect", [effect for _, effect in EFFECTS], ids=lambda effect: effect.__name__)

@@ -113,6 +113,12 @@ def test_a_split_without_its_labels_stops_no_other(tmp_path: Path, check: Callab
     assert "camvid/val: 2 of 2 pictures looked at" in lines
 
 
+def test_a_set_without_splits_is_named_without_one(tmp_path: Path, check: Callable[..., Any]) -> None:
+    status, text = check("folder", tmp_path)
+    assert status == 1
+    assert text.startswith("folder:\nproblem   folder ")
+
+
 def test_roots_without_the_set_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="nowhere does not exist"):
         check_data.main(["camvid", str(tmp_path / "nowhere")])

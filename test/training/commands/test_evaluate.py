@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 import pytest
 
-from densehybrid_ros.core.postprocess import upsample
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.engines import packages
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights, save_weights
+from densehybrid_ros.taxonomies import TAXONOMIES
 from densehybrid_ros.training.commands import evaluate
 from densehybrid_ros.training.datasets import DATASETS, labelled_set
-from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES
 from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
 
 HEIGHT, WIDTH = 64, 96
@@ -56,7 +56,7 @@ def weights(random_weights: Path, tmp_path: Path) -> Path:
 
 def run(tmp_path: Path, *arguments: str) -> dict:
     out = tmp_path / "report.json"
-    evaluate.main([*arguments, "--device", "cpu", "--json", str(out)])
+    evaluate.main([*arguments, "--device", "cpu", "--engine", "torch", "--json", str(out)])
     return json.loads(out.read_text(), parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
 
 
@@ -70,7 +70,7 @@ def test_streethazards_is_ranked_picture_by_picture(streethazards: Path, weights
     together, single = RankingPool(), []
     for index in range(3):
         image, truth = dataset.read(index)
-        score = SCORES["hybrid"](*(upsample(part, truth.shape) for part in segmenter.logits(image)))[0].numpy()
+        score = SCORES["hybrid"](*segmenter.logits(image))[0].numpy()
         own = RankingPool()
         own.add(score, binary_truth(truth, 12))
         together.add(score, binary_truth(truth, 12))
@@ -80,6 +80,15 @@ def test_streethazards_is_ranked_picture_by_picture(streethazards: Path, weights
     assert report["scores"]["hybrid"]["ap"] == pytest.approx(expected, abs=0.01)
     assert abs(expected - 100 * together.result().ap) > 0.1, "the two protocols would give the same"
     assert report["miou"] is not None
+
+
+def test_an_engine_that_cannot_be_had_is_refused(
+    streethazards: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    given = ["streethazards", "--root", str(streethazards), "--weights", str(weights), "--device", "cpu"]
+    with pytest.raises(SetupError, match="engine onnxruntime: onnx, onnxscript, onnxruntime not installed"):
+        evaluate.main([*given, "--engine", "onnxruntime"])
 
 
 def test_the_report_holds_what_was_agreed(streethazards: Path, weights: Path, tmp_path: Path) -> None:
@@ -134,3 +143,25 @@ def test_negatives_are_pasted_into_sets_without_anomalies(streethazards: Path, w
 def test_a_root_is_needed(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="fishyscapes-static needs --root"):
         run(tmp_path, "fishyscapes-static")
+
+
+def test_a_set_without_anomalies_is_not_scored_and_a_set_of_void_has_no_figures(
+    tmp_path: Path, random_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split, value in (("val", 7), ("train", 0)):
+        name = f"{split}/bonn/bonn_000000_000019"
+        write(tmp_path / f"leftImg8bit/{name}_leftImg8bit.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+        write(tmp_path / f"gtFine/{name}_gtFine_labelIds.png", np.full((HEIGHT, WIDTH), value, np.uint8))
+    taxonomy, path = TAXONOMIES["cityscapes"], tmp_path / "weights.safetensors"
+    info = replace(load_weights(random_weights)[1], classes=taxonomy.classes, palette=taxonomy.palette)
+    save_weights(path, build_model("ladder_lite0", len(taxonomy.classes)), info, half=False)
+    arguments = ("cityscapes", "--root", str(tmp_path), "--weights", str(path))
+    for name in list(SCORES):
+        monkeypatch.setitem(SCORES, name, lambda *logits: pytest.fail("scored although nothing can be ranked"))
+    report = run(tmp_path, *arguments)
+    assert report["scores"] == {}
+    assert report["miou"] is not None
+    with pytest.raises(SetupError, match=r"nothing that was asked for can be computed.*no anomalies to rank"):
+        run(tmp_path, *arguments, "--no-miou")
+    with pytest.raises(SetupError, match="every pixel of the label maps looked at is ignored"):
+        run(tmp_path, *arguments, "--split", "train")

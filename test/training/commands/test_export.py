@@ -16,12 +16,14 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.metrics.ranking import operating_points
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import WeightsInfo, load_weights, save_weights
+from densehybrid_ros.taxonomies import TAXONOMIES
 from densehybrid_ros.training.batches.negative_set import KEPT, NegativeSet
 from densehybrid_ros.training.commands import export
 from densehybrid_ros.training.datasets import labelled_set
-from densehybrid_ros.training.datasets.taxonomies import TAXONOMIES
+from densehybrid_ros.training.datasets.pairs import LabelledSet
+from densehybrid_ros.training.datasets.roadworld import RenderedRoadworld
 from densehybrid_ros.training.evaluation.calibration import CalibrationPart, CalibrationSet, calibrated
-from densehybrid_ros.training.evaluation.pasted_set import PastedSet
+from densehybrid_ros.training.evaluation.pasted_set import PastedSet, file_of
 
 ANOMALY = 12
 
@@ -59,7 +61,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def parts(data: Path) -> list[CalibrationPart]:
-    negatives = NegativeSet(data / "negatives", "validation")
+    negatives = NegativeSet([data / "negatives"], "validation")
     return [
         CalibrationPart(PastedSet(labelled_set("camvid", data / "camvid", "val"), negatives), 3),
         CalibrationPart(labelled_set("fishyscapes-static", data / "static", ""), 60),
@@ -68,19 +70,15 @@ def parts(data: Path) -> list[CalibrationPart]:
 
 
 def test_the_set_holds_pasted_negatives_and_those_of_the_sets(data: Path) -> None:
-    classes = TAXONOMIES["camvid"].classes
-    made = CalibrationSet(parts(data), classes)
+    made = CalibrationSet(parts(data))
     assert len(made) == 3 + 2 + 2
     read = [made.read(index) for index in range(len(made))]
-    assert all((truth == len(classes)).any() for _, truth in read)
+    assert all(set(np.unique(truth)) - {255} == {0, 1} for _, truth in read)
     for number, (image, truth) in zip((0, 1, 3), read[:3], strict=True):
         original = labelled_set("camvid", data / "camvid", "val").read(number)[0]
-        assert (image[truth == len(classes)] != original[truth == len(classes)]).any()
-        assert np.isin(truth, [1, 3, len(classes), 255]).all()
+        assert (image[truth == 1] != original[truth == 1]).any()
     assert np.array_equal(read[0][0], made.read(0)[0]), "pasted anew each time"
-    for _, truth in read[3:5]:
-        assert set(np.unique(truth)) == {0, len(classes)}
-    assert np.count_nonzero(read[6][1] == len(classes)) == 30 * 40
+    assert np.count_nonzero(read[6][1] == 1) == 30 * 40
     assert made.description == (
         "camvid/val with pasted negatives (3 pictures), fishyscapes-static (2 pictures), roadworld/val (2 pictures)"
     )
@@ -88,14 +86,17 @@ def test_the_set_holds_pasted_negatives_and_those_of_the_sets(data: Path) -> Non
         made.read(len(made))
 
 
-def test_sets_that_do_not_fit_are_refused(data: Path) -> None:
-    with pytest.raises(
-        SetupError,
-        match=r"camvid/val with pasted negatives has other classes \(sky, building.*than the weights \(road, side",
-    ):
-        CalibrationSet(parts(data), TAXONOMIES["cityscapes"].classes)
+def test_a_picture_with_something_pasted_into_it_has_the_file_of_the_picture(data: Path) -> None:
+    pasted, plain, _ = (part.source for part in parts(data))
+    assert file_of(pasted, 1) == labelled_set("camvid", data / "camvid", "val").pairs[1][0]
+    assert isinstance(plain, LabelledSet)
+    assert file_of(plain, 1) == plain.pairs[1][0]
+    assert file_of(RenderedRoadworld(range(2)), 1) is None
+
+
+def test_nothing_is_pasted_where_no_ground_is_labelled(data: Path) -> None:
     with pytest.raises(SetupError, match="fishyscapes-static has no classes"):
-        PastedSet(parts(data)[1].source, NegativeSet(data / "negatives", "validation"))
+        PastedSet(parts(data)[1].source, NegativeSet([data / "negatives"], "validation"))
 
 
 def test_the_threshold_has_the_best_f1_and_the_curve_its_rates(random_weights: Path) -> None:
@@ -132,28 +133,29 @@ def test_a_file_for_the_node_is_written(data: Path, random_weights: Path, tmp_pa
         "validation",
     ]
     arguments += ["--anomalies", "roadworld", str(data / "roadworld"), "val", "--pictures", "2", "--float32"]
-    arguments += ["--inference-width", "96", "--evaluation", str(report), "--device", "cpu"]
+    arguments += ["--inference-width", "96", "--scales", "1", "0.5", "--evaluation", str(report), "--device", "cpu"]
     export.main([str(random_weights), str(out), *arguments])
     model, info = load_weights(out)
     before, _ = load_weights(random_weights)
     assert all(torch.equal(old, new) for old, new in zip(before.parameters(), model.parameters(), strict=True))
     assert info.inference_width == 96
+    assert info.scales == [1.0, 0.5]
     assert info.figures == {"p mIoU": 70.1, "p hybrid AP": 95.0, "p hybrid FPR95": 1.2}
     assert {"hybrid", "likelihood", "posterior"} <= info.calibration.keys()
     assert info.calibration["hybrid"].measured_on.startswith("camvid/val with pasted negatives (2 pictures), ")
     assert Segmenter.load(str(out), "cpu", "fp32", 0).info.threshold == info.threshold
 
 
-def test_other_taxonomies_are_calibrated_on_anomalies(data: Path, random_weights: Path, tmp_path: Path) -> None:
-    """A binary set does for weights of any classes."""
+def test_weights_are_calibrated_on_sets_of_any_classes(data: Path, random_weights: Path, tmp_path: Path) -> None:
     taxonomy = TAXONOMIES["cityscapes"]
     weights, out = tmp_path / "city.safetensors", tmp_path / "out.safetensors"
     info: WeightsInfo = replace(load_weights(random_weights)[1], classes=taxonomy.classes, palette=taxonomy.palette)
     save_weights(weights, build_model("ladder_lite0", 19), info)
-    export.main(
-        [str(weights), str(out), "--anomalies", "fishyscapes-static", str(data / "static"), "", "--device", "cpu"]
-    )
-    assert load_weights(out)[1].calibration["hybrid"].measured_on == "fishyscapes-static (2 pictures)"
+    sets = [["fishyscapes-static", str(data / "static"), ""], ["roadworld", str(data / "roadworld"), "val"]]
+    given = [word for each in sets for word in ("--anomalies", *each)]
+    export.main([str(weights), str(out), *given, "--device", "cpu"])
+    measured_on = load_weights(out)[1].calibration["hybrid"].measured_on
+    assert measured_on == "fishyscapes-static (2 pictures), roadworld/val (2 pictures)"
 
 
 @pytest.mark.parametrize(
@@ -166,6 +168,7 @@ def test_other_taxonomies_are_calibrated_on_anomalies(data: Path, random_weights
             "go together",
         ),
         (["--anomalies", "roadworld", "{data}/roadworld", "val", "--pictures", "0"], "--pictures is 0"),
+        (["--anomalies", "roadworld", "{data}/roadworld", "val", "--scales", "0.5"], "--scales: .* the first is 1"),
         (["--anomalies", "camvid", "{data}/camvid", "val"], "no pixel is anomalous"),
         (["--anomalies", "nowhere", "{data}", "val"], "'nowhere' is unknown"),
     ],
@@ -205,7 +208,7 @@ def test_a_range_table_is_a_report_too(tmp_path: Path) -> None:
 def test_large_sets_of_negatives_are_not_kept_in_memory(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEPT > 200
     monkeypatch.setattr("densehybrid_ros.training.batches.negative_set.KEPT", 1)
-    negatives = NegativeSet(data / "negatives", "validation")
+    negatives = NegativeSet([data / "negatives"], "validation")
     first, _ = negatives.read(0)
     negatives.read(1)
     assert len(negatives._cache) == 1

@@ -14,9 +14,9 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.checkpoint import load_weights
+from densehybrid_ros.taxonomies import CAMVID_11
 from densehybrid_ros.training.commands import import_weights
 from densehybrid_ros.training.commands.import_weights import read_state_dict
-from densehybrid_ros.training.datasets.taxonomies import CAMVID_11
 from densehybrid_ros.training.recipe.recipe import Recipe
 from densehybrid_ros.training.run.start import started_model
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,7 +71,7 @@ def write_recipe(folder: Path, **changes: object) -> Path:
         "batch": 2,
         "crop": [64, 64],
         "pasting": {"root": "negatives"},
-        "loss": {"bounded": True},
+        "loss": {"likelihood_form": "logistic"},
         "validate_every": 3,
         "checkpoint_every": 2,
         "average": 0.9,
@@ -120,6 +122,33 @@ def test_an_interrupted_run_ends_with_the_same_weights(
         assert all(torch.equal(flows[0][name], flows[1][name]) for name in flows[0])
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_and_its_workers_quietly_and_it_goes_on_later(
+    data: Path, tmp_path: Path, number: int
+) -> None:
+    recipe, out = write_recipe(tmp_path, steps=100_000, log_every=1, validate_every=100_000), tmp_path / "out"
+    options = ["--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "2"]
+    command = [sys.executable, "-m", "densehybrid_ros.cli", "train", str(recipe), *options]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True, stderr=subprocess.PIPE)
+    end = time.monotonic() + 90
+    while not (out / "checkpoint.pt").is_file() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.05)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    sent = time.monotonic()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - sent < 3
+    assert process.returncode == 128 + number
+    assert "Traceback" not in errors
+    assert len(workers) >= 2
+    assert not [each for each in workers if Path(f"/proc/{each}").exists()]
+    assert not [path.name for path in out.iterdir() if ".part" in path.name]
+    steps = [record["step"] for record in losses(out)]
+    assert steps == list(range(1, len(steps) + 1))
+    torch.load(out / "checkpoint.pt", weights_only=True)
+
+
 EXACT = {"steps": 3, "batch": 4, "freeze_batch_norm": True, "log_every": 1, "loss_stride": 1, "optimizer": "adam"}
 """Batch norm over fewer crops is another network; everything else must not depend on how a batch is divided."""
 
@@ -132,9 +161,9 @@ def assert_same_losses(first: Path, second: Path) -> None:
         assert [one[term] for term in terms] == pytest.approx([other[term] for term in terms], rel=1e-4)
 
 
-@pytest.mark.parametrize("bounded", [True, False])
-def test_parts_of_a_batch_add_up_to_the_whole(data: Path, tmp_path: Path, bounded: bool) -> None:
-    exact = {**EXACT, "loss": {"bounded": bounded}}
+@pytest.mark.parametrize("form", ["mean", "logistic"])
+def test_parts_of_a_batch_add_up_to_the_whole(data: Path, tmp_path: Path, form: str) -> None:
+    exact = {**EXACT, "loss": {"likelihood_form": form}}
     run(data, write_recipe(tmp_path, **exact), tmp_path / "whole")
     run(data, write_recipe(tmp_path, **exact, accumulate=4), tmp_path / "parts")
     assert_same_losses(tmp_path / "whole", tmp_path / "parts")
@@ -293,7 +322,7 @@ def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> N
         ({"flow": {"weights": "x"}, "open_set": False}, "without open_set"),
         ({"optimizer": "sgd"}, "choose adamw or adam"),
         ({"crop": [10, 10]}, "crop"),
-        ({"loss": {"bounded": 3}}, "bounded must be of type bool"),
+        ({"loss": {"likelihood_form": 3}}, "likelihood_form must be of type str"),
         ({"train": [{"name": "camvid"}]}, "root"),
         ({"train": []}, "no data set"),
         ({"precision": "fp8"}, "choose one of fp32, bf16, fp16"),

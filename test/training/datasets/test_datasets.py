@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.checkpoint import WeightsInfo
+from densehybrid_ros.taxonomies import BINARY_CLASSES, CAMVID_11, CITYSCAPES_19
 from densehybrid_ros.training.batches.batches import Batches
 from densehybrid_ros.training.datasets import CHECKABLE, DATASETS, labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSet
-from densehybrid_ros.training.datasets.taxonomies import BINARY_CLASSES
 from densehybrid_ros.training.evaluation.validate import evaluate
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
@@ -144,6 +147,28 @@ def test_sets_of_two_taxonomies_are_not_mixed(mix: Callable[..., Recipe]) -> Non
         Batches(mix(("cityscapes", 1.0), ("camvid", 1.0)))
 
 
+def test_sets_of_two_taxonomies_are_mixed_in_the_classes_of_one(mix: Callable[..., Recipe]) -> None:
+    recipe = mix(("cityscapes", 1.0), ("camvid", 3.0))
+    recipe.train[1] = replace(recipe.train[1], classes="cityscapes")
+    batches = Batches(recipe)
+    assert batches.classes == CITYSCAPES_19.classes
+    road, pavement, tree, bicyclist, void = 3, 4, 5, 10, 11
+    assert [int(batches.sets[1].table[id_]) for id_ in (road, pavement, tree, bicyclist, void)] == [0, 1, 8, 254, 255]
+    labels, dataset = (np.concatenate([np.unique(batches[step][part]) for step in range(8)]) for part in (1, 2))
+    assert set(labels) <= {*range(19), 255}, "what is known without a class is nothing to the classifier"
+    assert set(dataset) == {0, 1, 255}
+
+
+def test_void_that_a_set_knows_is_an_inlier_without_a_class(tmp_path: Path, make: Callable[..., Any]) -> None:
+    """The own bonnet (1) and parking (9) are known, static things (4) may be obstacles."""
+    split = make(tmp_path, "cityscapes").split
+    for known_void, expected in ((False, [255, 255, 255, 0]), (True, [254, 254, 255, 0])):
+        table = labelled_set("cityscapes", tmp_path, split, known_void=known_void).table
+        assert table[[1, 9, 4, 7]].tolist() == expected
+    with pytest.raises(SetupError, match="cityscapes-void labels no known kinds of void"):
+        labelled_set("cityscapes-void", tmp_path, split, known_void=True)
+
+
 def test_a_binary_set_ranks_with_any_weights_and_tells_no_iou(
     tmp_path: Path, random_weights: Path, make: Callable[..., Any]
 ) -> None:
@@ -154,6 +179,28 @@ def test_a_binary_set_ranks_with_any_weights_and_tells_no_iou(
     assert 0 < result.rankings["hybrid"].ap <= 1
     assert np.isnan(result.segmentation.miou)
     assert result.class_iou == {}
+
+
+class SeesTrucks(torch.nn.Module):
+    """A network that takes everything for a truck."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        truck = torch.tensor(CITYSCAPES_19.classes.index("truck"))
+        cells = images[:, :1, ::4, ::4]
+        return torch.nn.functional.one_hot(truck, 19).view(1, 19, 1, 1) + 0 * cells, 0 * cells.repeat(1, 2, 1, 1)
+
+
+def test_weights_of_finer_classes_are_judged_in_those_of_the_set(tmp_path: Path, make: Callable[..., Any]) -> None:
+    """A network that sees nothing but trucks, which are cars in CamVid."""
+    miniature = make(tmp_path, "camvid")
+    info = WeightsInfo("ladder_lite0", CITYSCAPES_19.classes, CITYSCAPES_19.palette, "none", 0, 0.0)
+    segmenter = Segmenter(SeesTrucks(), info, torch.device("cpu"), torch.float32, 0)
+    dataset = labelled_set("camvid", tmp_path, miniature.split)
+    truth = dataset.read(0)[1]
+    cars, known = np.count_nonzero(truth == 8), np.count_nonzero(truth < 11)
+    found = evaluate(segmenter, dataset, ["hybrid"], progress=False).class_iou
+    assert found["car"] == pytest.approx(cars / known)
+    assert list(found) == CAMVID_11.classes
 
 
 def test_a_set_of_other_classes_is_refused(tmp_path: Path, random_weights: Path, make: Callable[..., Any]) -> None:

@@ -35,6 +35,7 @@ TABLES: dict[str, dict[int, int]] = {
     "smiyc-anomaly": {0: 0, 1: 1},
     "smiyc-obstacle": {0: 0, 1: 1},
     "roadanomaly": {0: 0, 1: 0, 2: 1},
+    "folder": {0: 0, 1: 1},
 }
 """Id in the files → trainId; all others are ignored. Those of Vistas stand in conftest.py, with its labels."""
 SPLITS_TO_REPORT_ON = {
@@ -66,7 +67,7 @@ def test_the_19_classes_stand_in_their_order(tmp_path: Path, name: str, make: Ca
 def test_splits_to_report_on_and_protocols_are_those_of_the_benchmarks() -> None:
     assert {name: each.reported for name, each in DATASETS.items() if each.reported} == SPLITS_TO_REPORT_ON
     protocols = {name: each.protocol for name, each in DATASETS.items() if each.protocol != "pooled"}
-    assert protocols == {"streethazards": "per-picture", "lostandfound": "by-range"}
+    assert protocols == {"streethazards": "per-picture", "lostandfound": "by-range", "folder": "folder"}
 
 
 def test_what_results_are_reported_on_alone_is_not_trained_on() -> None:

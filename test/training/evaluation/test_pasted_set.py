@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.training.datasets.taxonomies import CAMVID_11
+from densehybrid_ros.taxonomies import CAMVID_11
 from densehybrid_ros.training.evaluation.pasted_set import validation_sets
 from densehybrid_ros.training.recipe.recipe import SetSource
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from densehybrid_ros.core.scores import SCORES, Score
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training.evaluation.per_picture import PicturePool
 from densehybrid_ros.training.evaluation.validate import evaluate
@@ -111,6 +113,43 @@ def test_a_set_of_void_alone_has_no_figure(segmenter_of: Any) -> None:
     found = evaluate(segmenter_of(LOGITS, DATASET), Stripes([VOID] * 7), ["hybrid"], progress=False)
     assert np.isnan(found.segmentation.miou)
     assert (found.rankings, found.points, found.score_parts) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_score_that_is_not_finite_is_refused_and_the_picture_named(segmenter_of: Any, value: float) -> None:
+    broken = [[value, value], *LOGITS[1:]]
+    with pytest.raises(SetupError, match=r"picture 0 of stripes cannot be judged by score max_logit: .*not finite"):
+        evaluate(segmenter_of(broken, DATASET), Stripes(TRUTH), ["max_logit"], progress=False)
+
+
+def test_what_is_not_asked_for_is_not_computed(segmenter_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[str] = []
+
+    def counting(name: str, score: Score) -> Score:
+        def counted(logits: torch.Tensor, dataset_logits: torch.Tensor) -> torch.Tensor:
+            used.append(name)
+            return score(logits, dataset_logits)
+
+        return counted
+
+    for name, score in list(SCORES.items()):
+        monkeypatch.setitem(SCORES, name, counting(name, score))
+    monkeypatch.setattr(ConfusionMatrix, "add", lambda *arguments: used.append("confusion"))
+    segmenter = segmenter_of(LOGITS, DATASET)
+    everything = {
+        ("msp",): ["confusion", "msp"],
+        (): ["confusion"],
+        ("hybrid",): ["confusion", "hybrid", "likelihood", "posterior"],  # whose parts are reported
+    }
+    for asked, expected in everything.items():
+        used.clear()
+        evaluate(segmenter, Stripes(TRUTH), asked, progress=False)
+        assert sorted(set(used)) == expected  # once for every strip
+    used.clear()
+    found = evaluate(segmenter, Stripes(TRUTH), ["msp"], progress=False, segmentation=False)
+    assert set(used) == {"msp"}
+    assert np.isnan(found.segmentation.miou)
+    assert found.class_iou == {}
 
 
 def test_pictures_are_ranked_one_by_one_where_the_protocol_says_so() -> None:

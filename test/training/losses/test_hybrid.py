@@ -17,6 +17,7 @@ from densehybrid_ros.training.losses.hybrid import (
     likelihood_loss,
     pixel_counts,
 )
+from densehybrid_ros.training.losses.likelihood_forms import LIKELIHOOD_FORMS
 
 torch.manual_seed(0)
 LOGITS = torch.randn(2, 4, 5, 6, dtype=torch.float64) * 3
@@ -52,7 +53,7 @@ def test_the_loss_equals_its_formula() -> None:
 
 def test_no_negatives_contribute_exactly_nothing() -> None:
     logits = LOGITS.clone().requires_grad_()
-    value = likelihood_loss(logits, torch.zeros_like(DATASET_LABELS), HybridLossWeights())
+    value = likelihood_loss(logits, DATASET, torch.zeros_like(DATASET_LABELS), HybridLossWeights())
     assert value.item() == 0
     value.backward()
     assert logits.grad is not None
@@ -73,20 +74,29 @@ def test_void_changes_nothing_by_default() -> None:
     disturbed, disturbed_dataset = LOGITS.clone(), DATASET.clone()
     disturbed[1, :, 4] += torch.randn(4, 6, dtype=torch.float64) * 50
     disturbed_dataset[1, :, 4] -= 30
-    for weights in (HybridLossWeights(), HybridLossWeights(bounded=True)):
+    for weights in (HybridLossWeights(likelihood_form=form) for form in LIKELIHOOD_FORMS):
         first = hybrid_loss(LOGITS, DATASET, LABELS, DATASET_LABELS, weights).total
         second = hybrid_loss(disturbed, disturbed_dataset, LABELS, DATASET_LABELS, weights).total
         assert first.item() == pytest.approx(second.item())
 
 
-def test_the_plain_term_is_unbounded_and_the_bounded_one_is_not() -> None:
-    plain, bounded = HybridLossWeights(), HybridLossWeights(bounded=True)
+@pytest.mark.parametrize("form", LIKELIHOOD_FORMS)
+def test_the_mean_alone_is_unbounded(form: str) -> None:
     low = LOGITS - 1e4 * (DATASET_LABELS == 1)[:, None]
-    assert likelihood_loss(low, DATASET_LABELS, plain).item() < -1e3
-    assert likelihood_loss(low, DATASET_LABELS, bounded).item() >= 0
+    value = likelihood_loss(low, DATASET, DATASET_LABELS, HybridLossWeights(likelihood_form=form)).item()
+    assert value < -1e3 if form == "mean" else value >= 0
 
 
-@pytest.mark.parametrize("changes", [{}, {"bounded": True}, {"by_set": True}, {"outlier": 3.0}, {"as_released": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        *({"likelihood_form": form} for form in LIKELIHOOD_FORMS),
+        {"by_set": True},
+        {"outlier": 3.0},
+        {"as_released": True},
+    ],
+)
 def test_the_parts_of_a_batch_add_up_to_it(changes: dict[str, object]) -> None:
     """Two pictures whose counts of inliers, negatives and void differ, each with the counts of both."""
     weights = replace(HybridLossWeights(0.3, 0.07), **changes)
@@ -148,9 +158,11 @@ def test_terms_by_themselves_weigh_nothing() -> None:
     assert closed_set_loss(LOGITS, LABELS).item() == pytest.approx(closed)
     assert dataset_loss(DATASET, DATASET_LABELS).item() == pytest.approx(dataset)
     assert dataset_loss_by_set(DATASET, DATASET_LABELS).item() == pytest.approx(by_set.item())
-    assert likelihood_loss(LOGITS, DATASET_LABELS, HybridLossWeights()).item() == pytest.approx(likelihood)
+    assert likelihood_loss(LOGITS, DATASET, DATASET_LABELS, HybridLossWeights()).item() == pytest.approx(likelihood)
 
 
 def test_the_weights_are_those_of_the_released_code_unless_a_recipe_says_otherwise() -> None:
-    expected = HybridLossWeights(0.3, 0.03, bounded=False, outlier=1.0, by_set=False, as_released=False)
+    expected = HybridLossWeights(
+        0.3, 0.03, "mean", negative_margin=0.0, inlier_margin=0.0, outlier=1.0, by_set=False, as_released=False
+    )
     assert HybridLossWeights() == expected

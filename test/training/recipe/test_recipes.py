@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ pytest.importorskip("lightning_fabric", reason="the training packages are not in
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
 from densehybrid_ros.training.commands import train
+from densehybrid_ros.training.losses.hybrid import HybridLossWeights
 from densehybrid_ros.training.recipe.reading import read_recipe
 from densehybrid_ros.training.recipe.recipe import ASKED, Recipe
 from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps, set_learning_rate
@@ -51,7 +53,7 @@ def test_the_papers_recipes_hold_the_papers_numbers(name: str) -> None:
         assert (recipe.flow.boundary, recipe.flow.learning_rate, recipe.flow.decay) == (0.03, 1e-5, 0.99)
         assert (recipe.flow.sides, recipe.flow.style) == ([16, 216], "released")
     if recipe.open_set:
-        assert (recipe.loss.dataset, recipe.loss.likelihood, recipe.loss.bounded) == (0.3, 0.03, False)
+        assert (recipe.loss.dataset, recipe.loss.likelihood, recipe.loss.likelihood_form) == (0.3, 0.03, "mean")
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
@@ -143,7 +145,7 @@ MINIMAL = "architecture: ldn121\nsteps: 1\ntrain:\n- {name: camvid, root: x}\n"
         (MINIMAL + "learning_rat: 3", "line 5: unknown key 'learning_rat'; did you mean 'learning_rate'?"),
         (MINIMAL + "velocity: 3", "line 5: unknown key 'velocity'; known are architecture, train,"),
         (MINIMAL + "steps: 2", "line 5: 'steps' is given twice"),
-        (MINIMAL + "loss:\n  bounded: true\n  bounded: false", "line 7: 'loss.bounded' is given twice"),
+        (MINIMAL + "loss:\n  by_set: true\n  by_set: false", "line 7: 'loss.by_set' is given twice"),
         (MINIMAL + "loss: {}\npasting:\n  max_negatives: many", "line 7: pasting.max_negatives must be of type int"),
         (MINIMAL + "- {name: camvid, rot: x}", "line 5: unknown key 'train[1].rot'; did you mean 'root'?"),
         (MINIMAL + "loss: 3", "line 5: loss must be a mapping of keys to values"),
@@ -195,3 +197,28 @@ def test_a_recipe_that_continues_other_training_asks_for_its_start(tmp_path: Pat
         train.main(command)
     named = {path for path in RECIPES.glob("*.yaml") if "--start" in path.read_text()}
     assert named == {path for path in RECIPES.glob("*.yaml") if read_recipe(path).start == ASKED}
+
+
+def test_a_folder_of_data_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"data folder .*/nowhere does not exist; give the folder above those"):
+        read_recipe(RECIPES / "camvid_closed.yaml", [tmp_path, tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        ("outlier_head", HybridLossWeights(dataset=0.5, likelihood=0.0, outlier=2.0)),
+        ("exposure", HybridLossWeights(dataset=0.0, likelihood=0.5, likelihood_form="exposure")),
+        ("outlier_class", HybridLossWeights(dataset=0.0, likelihood=1.0, likelihood_form="outlier_class")),
+        (
+            "energy",
+            HybridLossWeights(
+                dataset=0.0, likelihood=0.1, likelihood_form="squared", inlier_margin=15.0, negative_margin=5.0
+            ),
+        ),
+    ],
+)
+def test_the_recipes_of_other_losses_differ_in_the_loss_alone(name: str, loss: HybridLossWeights) -> None:
+    recipe, real = read_recipe(RECIPES / f"camvid_{name}.yaml"), read_recipe(RECIPES / "camvid_real.yaml")
+    assert recipe.loss == loss
+    assert replace(recipe, loss=real.loss) == real

@@ -19,7 +19,7 @@ from densehybrid_ros.training.losses.hybrid import hybrid_loss
 from densehybrid_ros.training.recipe.recipe import Pasting, Recipe, SetSource
 from densehybrid_ros.training.run import start
 from densehybrid_ros.training.run.engine import make_engine
-from densehybrid_ros.training.run.segmenter import SegmenterTraining, loss_window
+from densehybrid_ros.training.run.segmenter import SegmenterTraining
 
 SIZE = (64, 64)
 
@@ -110,10 +110,3 @@ def test_a_checkpoint_holds_what_it_held_before_torch_averaged(tmp_path: Path, j
     averaged = SegmenterTraining(replace(job.recipe, average=0.9), job.engine)
     content = averaged.state_dict()
     assert content["average"].keys() == content["model"].keys()
-
-
-def test_every_offset_of_the_loss_comes_up_once() -> None:
-    looked_at = torch.zeros(6, 6)
-    for step in range(9):
-        looked_at[loss_window(3, step)] += 1
-    assert (looked_at == 1).all()

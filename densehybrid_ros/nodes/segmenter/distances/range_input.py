@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from rclpy.node import Node
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 from stereo_msgs.msg import DisparityImage
 
@@ -20,8 +18,8 @@ from densehybrid_ros.convert.images import FrameError
 from densehybrid_ros.convert.ranges import depth_from_image, disparity_from_message
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.common.inlets import Inlet, Listen
 from densehybrid_ros.nodes.common.stamps import nanoseconds
-from densehybrid_ros.nodes.common.topics import subscription
 from densehybrid_ros.nodes.segmenter.distances.stamp_matching import StampMatcher
 from densehybrid_ros.nodes.segmenter.distances.stereo import Pair, ranges_of_pair
 from densehybrid_ros.nodes.segmenter.frame import Found, Frame
@@ -49,8 +47,7 @@ class RangeInput:
 
     def __init__(
         self,
-        node: Node,
-        camera: str,
+        listen: Listen,
         settings: LiveSettings,
         wanted: Callable[[], Collection[Topic]],
         matching: Executor,
@@ -61,9 +58,9 @@ class RangeInput:
             wanted: names of the outputs that are wanted now; messages are only taken for those with obstacles.
             matching: runs the matching of stereo pairs, while the network works on the left picture.
         """
-        self._node, self._camera, self._settings, self._wanted = node, camera, settings, wanted
+        self._listen, self._settings, self._wanted = listen, settings, wanted
         self._matching, self._complaints = matching, complaints
-        self._subscriptions: dict[str, Subscription] = {}
+        self._inlets: dict[str, Inlet] = {}
         self._matchers: dict[str, StampMatcher[Arrived]] = {
             name: StampMatcher() for name in ("disparity", "depth", "right")
         }
@@ -91,14 +88,19 @@ class RangeInput:
         }
         for kind in kinds if source == "auto" else kinds.keys() & {source}:
             for name, topic in kinds[kind].items():
-                self._subscribe(name, topic)
+                if name not in self._inlets:
+                    self._subscribe(name, topic)
 
     def unsubscribe(self) -> None:
         """Ends the deliveries and forgets what has come."""
-        for each in self._subscriptions.values():
-            self._node.destroy_subscription(each)
-        self._subscriptions.clear()
+        for each in self._inlets.values():
+            each.close()
+        self._inlets.clear()
         self.restart()
+
+    def inlets(self) -> list[Inlet]:
+        """What is subscribed to."""
+        return list(self._inlets.values())
 
     def restart(self, stamp: int | None = None) -> None:
         """After a jump of the clock to that stamp: nothing from before it belongs to what comes."""
@@ -115,8 +117,8 @@ class RangeInput:
         """
         names = {"disparity": "disparity", "depth": "depth", "right": "stereo"}
         for name, source in names.items():
-            heard = self._subscriptions.get(name)
-            if heard is not None and heard.get_publisher_count() > 0:
+            heard = self._inlets.get(name)
+            if heard is not None and heard.publishers() > 0:
                 return source
         settings = self._settings.current
         return "ground" if settings.camera_height > 0 and settings.range_source in ("auto", "ground") else ""
@@ -170,7 +172,7 @@ class RangeInput:
             except Exception as error:  # one that leaves a callback would end rclpy's spin
                 self._complaints.once((name, type(error)), f"{name} not used: {type(error).__name__}: {error}")
 
-        self._subscriptions[name] = subscription(self._node, topic, self._camera, take)
+        self._inlets[name] = self._listen(topic, take)
 
     def _take(self, name: str, message: Any) -> None:
         if name == "right_info":

@@ -44,22 +44,36 @@ class RangeWork:
         self._waiting.append(frame)
 
     def ready(self, closing: bool) -> Frame | None:
-        """The oldest frame, once its distances have come or nothing more is waited for; it is not kept then."""
+        """The oldest frame, once its distances and transform are there or waited for no more; it is not kept then."""
         if not self._waiting:
             return None
         frame = self._waiting[0]
-        if not self._has_distances(frame) and not closing and not self._overtaken() and self._may_come(frame):
+        if not closing and (self._awaits_distances(frame) or self._awaits_transform(frame)):
             return None
         return self._waiting.popleft()
 
-    def publish(self, frame: Frame) -> None:
-        """Publishes obstacles and overlay."""
+    def publish(self, frame: Frame, again: bool = False) -> None:
+        """Publishes obstacles and overlay.
+
+        Args:
+            again: it is the last frame once more, at another threshold.
+        """
         source = frame.found.source if frame.found else self._ranges.source()
-        seen, why_not = self._survey(frame, source)
+        frame = frame.at_image_size()
+        seen, why_not = self._survey(frame, source, again)
         delay = frame.found.delay if frame.found else None
         trouble = self._outputs.obstacles.publish(frame, seen, source, why_not, delay)
         self.report = report_of(source, why_not or trouble, seen.obstacles, delay)
         self._outputs.publish_overlay(frame, seen.obstacles, with_ranges=bool(source))
+
+    def _awaits_distances(self, frame: Frame) -> bool:
+        return not self._has_distances(frame) and not self._overtaken() and self._may_come(frame)
+
+    def _awaits_transform(self, frame: Frame) -> bool:
+        """Looked for again and again, and never blocked on: masks of newer frames go out meanwhile."""
+        waited = time.monotonic() - frame.published_at
+        full = len(self._waiting) > MOST_WAITING
+        return not full and waited < frame.settings.transform_wait and self._outputs.obstacles.lacks_transform(frame)
 
     def _has_distances(self, frame: Frame) -> bool:
         frame.found = frame.found or self._ranges.find(frame)
@@ -78,7 +92,7 @@ class RangeWork:
             return False
         return time.monotonic() - frame.published_at < frame.settings.range_wait
 
-    def _survey(self, frame: Frame, source: str) -> tuple[Survey, str]:
+    def _survey(self, frame: Frame, source: str, again: bool) -> tuple[Survey, str]:
         """The obstacles with their numbers, and why they have no range; "" where nothing stands in the way."""
         settings, found = frame.settings, frame.found
         if settings.range_source == "off":
@@ -94,7 +108,7 @@ class RangeWork:
             settings,
         )
         limits = settings.track_timeout, settings.min_hits
-        obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, *limits)
+        obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, *limits, again=again)
         return replace(seen, obstacles=obstacles), (
             found.why_not if found else self._why_not(frame, source)
         ) or no_pinhole

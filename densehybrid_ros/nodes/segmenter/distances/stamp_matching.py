@@ -31,14 +31,17 @@ class StampMatcher(Generic[Item]):
             self._expected.append(stamp)
 
     def done(self, stamp: int) -> None:
-        """The image is done; what only it could have used goes."""
+        """The image is done; what only it could have used goes.
+
+        What is far older is of a clock that was set back, and stays: the first image of that time is still to come.
+        """
         with self._lock:
             if stamp not in self._expected:  # from before a restart: its stamp says nothing about what is there now
                 return
             self._expected.remove(stamp)
             oldest = min(self._expected, default=stamp)
             if oldest >= stamp:
-                self._items = {at: item for at, item in self._items.items() if at > stamp}
+                self._items = {at: item for at, item in self._items.items() if not 0 <= stamp - at <= CLOCK_JUMP}
 
     def offer(self, stamp: int, item: Item, tolerance: int) -> None:
         """A message has come."""

@@ -31,6 +31,10 @@ class Counts:
     """Failed in the network or in publishing."""
     dropped_unwanted: int = 0
     """Nobody subscribed to an output, or the node was disabled."""
+    lost: int = 0
+    """Never arrived, as the middleware reports; no part of frames_in."""
+    missing: int = 0
+    """Never arrived, as the stamps show: lost, or left out by the camera; no part of frames_in."""
 
     @property
     def dropped(self) -> int:
@@ -52,6 +56,8 @@ class Snapshot:
     """By name of the stage, of the last frames."""
     input_hz: float
     output_hz: float
+    lost_hz: float
+    """Frames per second that do not arrive, by the larger of the two counters."""
     last_frame_age: float
     """s on the steady clock since the last message came, usable or not; inf before the first."""
     last_output_age: float
@@ -89,6 +95,7 @@ class FrameStatistics:
         self._stages: dict[str, deque[float]] = {name: deque(maxlen=WINDOW) for name in STAGES}
         self._arrivals: deque[float] = deque(maxlen=1000)
         self._departures: deque[float] = deque(maxlen=1000)
+        self._absent: dict[str, deque[tuple[float, int]]] = {name: deque(maxlen=1000) for name in ("lost", "missing")}
 
     def arrived(self) -> None:
         """Counts a frame that was taken."""
@@ -104,6 +111,12 @@ class FrameStatistics:
             self._counts[cause] += 1
             if reason:
                 self._last_error, self._last_error_at = reason, self._clock()
+
+    def absent(self, cause: str, count: int) -> None:
+        """Counts frames that did not arrive under `lost` or `missing`."""
+        with self._lock:
+            self._counts[cause] += count
+            self._absent[cause].append((self._clock(), count))
 
     def finished(self, latency: float, stages_ms: Mapping[str, float]) -> None:
         """Counts a published frame; `latency` in s on the steady clock, from taken to published."""
@@ -129,6 +142,7 @@ class FrameStatistics:
                 stages_ms={name: tuple(values) for name, values in self._stages.items()},
                 input_hz=_rate(self._arrivals, now),
                 output_hz=_rate(self._departures, now),
+                lost_hz=max(_absent_rate(each, now) for each in self._absent.values()),
                 last_frame_age=float("inf") if self._last_frame is None else now - self._last_frame,
                 last_output_age=float("inf") if self._last_output is None else now - self._last_output,
                 last_error=self._last_error,
@@ -145,6 +159,7 @@ def together(snapshots: Sequence[Snapshot]) -> Snapshot:
         stages_ms={name: tuple(v for each in snapshots for v in each.stages_ms.get(name, ())) for name in STAGES},
         input_hz=sum(each.input_hz for each in snapshots),
         output_hz=sum(each.output_hz for each in snapshots),
+        lost_hz=sum(each.lost_hz for each in snapshots),
         last_frame_age=min((each.last_frame_age for each in snapshots), default=float("inf")),
         last_output_age=min((each.last_output_age for each in snapshots), default=float("inf")),
         last_error=max(snapshots, key=_error_time).last_error if snapshots else "",
@@ -164,3 +179,8 @@ def _rate(times: deque[float], now: float) -> float:
     period = (recent[-1] - recent[0]) / (len(recent) - 1)
     end = now if now - recent[-1] > 2 * period else recent[-1]
     return (len(recent) - 1) / (end - recent[0])
+
+
+def _absent_rate(counted: deque[tuple[float, int]], now: float) -> float:
+    """Frames per second over the last RATE_WINDOW."""
+    return sum(count for at, count in counted if now - at <= RATE_WINDOW) / RATE_WINDOW

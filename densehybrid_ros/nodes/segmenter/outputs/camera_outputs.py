@@ -9,7 +9,9 @@ from rclpy.lifecycle.publisher import LifecyclePublisher
 
 from densehybrid_ros.convert.compressed import jpeg_message
 from densehybrid_ros.convert.images import scaled_camera_info
-from densehybrid_ros.core.draw import UNKNOWN_COLOUR, add_legend, colour_map, outline, overlay, write_above
+from densehybrid_ros.core.drawing.draw import colour_map, outline, overlay, write_above
+from densehybrid_ros.core.drawing.legend import Legend, add_legend
+from densehybrid_ros.core.postprocess import PARTS
 from densehybrid_ros.models.checkpoint import WeightsInfo
 from densehybrid_ros.nodes.common.topics import lifecycle_publisher
 from densehybrid_ros.nodes.segmenter.frame import Frame
@@ -25,6 +27,7 @@ from densehybrid_ros.topics import (
     OPEN_SET,
     OPEN_SET_COLOUR,
     OPEN_SET_LABELS,
+    OUTPUTS,
     OVERLAY,
     OVERLAY_JPEG,
     SEMANTIC,
@@ -33,12 +36,15 @@ from densehybrid_ros.topics import (
     Topic,
 )
 
-LEGEND_TEXT = ("white outline: obstacle    +m/s: comes nearer", None)
+THRESHOLDED = frozenset(topic for topic in OUTPUTS if "open_set" in topic.parts)
+"""What a threshold decides about."""
+LEGEND_NOTE = "white outline: obstacle    +m/s: comes nearer"
 
 
 def parts_of(wanted: Collection[Topic]) -> frozenset[str]:
-    """The parts of a scene that the wanted outputs need."""
-    return frozenset().union(*(topic.parts for topic in wanted))
+    """The parts of a scene that the wanted outputs need, at another threshold too."""
+    parts = frozenset().union(*(topic.parts for topic in wanted))
+    return PARTS if "open_set" in parts else parts
 
 
 def needs_obstacles(wanted: Collection[Topic]) -> bool:
@@ -55,11 +61,7 @@ class CameraOutputs:
             topic: lifecycle_publisher(node, topic, camera) for topic in MAPS
         }
         classes = weights.classes
-        self._legend = (
-            *zip(classes, map(tuple, weights.palette), strict=True),
-            ("unknown", UNKNOWN_COLOUR),
-            LEGEND_TEXT,
-        )
+        self._legend = Legend(classes, weights.palette, LEGEND_NOTE)
         self._semantic_labels = LabelInfoPublisher(node, LABELS, camera, label_names(classes, False))
         self._open_set_labels = LabelInfoPublisher(node, OPEN_SET_LABELS, camera, label_names(classes, True))
         self._semantic_labels.publish(0.0)
@@ -85,7 +87,7 @@ class CameraOutputs:
         """Publishes the wanted maps of the frame, and its camera_info, under its own header."""
         scene, header = frame.scene, frame.header
         if SEMANTIC_INFO in frame.wanted and frame.camera_info is not None:
-            height, width = frame.image.shape[:2]
+            height, width = frame.map_size
             self._publishers[SEMANTIC_INFO].publish(scaled_camera_info(frame.camera_info, width, height, header))
         maps = {
             SEMANTIC: (scene.semantic, "mono8"),
@@ -106,7 +108,7 @@ class CameraOutputs:
         if not wanted:
             return
         drawn = overlay(frame.image, frame.scene, self._weights.palette, frame.settings.overlay_alpha)
-        add_legend(drawn, self._legend)
+        add_legend(drawn, self._legend.entries(frame.scene.open_set))
         outline(drawn, [(each.region.mask, each.region.window) for each in obstacles])
         write_above(drawn, [(obstacle_text(each, with_ranges), each.region.window) for each in obstacles])
         if OVERLAY in wanted:

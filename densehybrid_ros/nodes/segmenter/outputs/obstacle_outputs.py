@@ -27,6 +27,8 @@ from densehybrid_ros.topics import (
     Topic,
 )
 
+POSED = frozenset(OBSTACLE_TOPICS) - {OBSTACLES_JSON}
+
 
 class ObstacleOutputs:
     """Topics under ~/CAMERA/, or ~/ for a camera without a name."""
@@ -46,6 +48,11 @@ class ObstacleOutputs:
     def wanted(self) -> frozenset[Topic]:
         """The outputs that somebody subscribes to."""
         return frozenset(topic for topic, each in self._publishers.items() if each.get_subscription_count() > 0)
+
+    def lacks_transform(self, frame: Frame) -> bool:
+        """Whether something with poses is wanted and TF does not know (yet) where the camera was: TF is often late."""
+        posed = frame.wanted & POSED
+        return bool(posed) and self._transforms is not None and not self._transforms.knows(frame.header)
 
     def publish(self, frame: Frame, found: Survey, source: str, why_not: str, delay: float | None) -> str:
         """Publishes what is wanted under the image's stamp, and its frame or `target_frame`.

@@ -35,6 +35,14 @@ class Transforms:
         self._buffer: Any = tf2_ros.Buffer()
         self._listener: Any = tf2_ros.TransformListener(self._buffer, node)
 
+    def knows(self, header: Header) -> bool:
+        """Whether `change` would succeed now."""
+        try:
+            self.change(header)
+        except NoTransform:
+            return False
+        return True
+
     def change(self, header: Header) -> FrameChange:
         """From the header's frame, at its stamp, to the target frame.
 

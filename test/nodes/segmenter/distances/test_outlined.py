@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from densehybrid_ros.core.segmenter import Scene
+from densehybrid_ros.core.scenes import Scene
 from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
 from densehybrid_ros.nodes.segmenter.settings import Settings
 
@@ -40,6 +40,7 @@ def outlined(frames: int = 1, **changes: Any) -> list[list[int]]:
         frame = SimpleNamespace(
             found=None, settings=Settings(**changes), scene=scene, camera_info=None, stamp=index * 10**8, wanted=()
         )
+        frame.at_image_size = lambda frame=frame: frame
         work.publish(frame)
     return outputs.outlined
 

@@ -22,21 +22,21 @@ from densehybrid_ros.nodes.segmenter.distances.stereo import Pair
 from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
-from densehybrid_ros.topics import OBSTACLES_JSON
+from densehybrid_ros.topics import OBSTACLES_JSON, Topic
 
 DISTANCES = range_from_disparity(np.ones((4, 6), np.float32), 100.0, 0.5, 0.0, 0.5)
 
 
 @dataclass
 class Subscribing:
-    """The node, as far as subscriptions go; everybody publishes what is in `published`."""
+    """What subscribes; everybody publishes what is in `published`."""
 
     published: tuple[str, ...]
     callbacks: dict[str, Callable[[Any], None]] = field(default_factory=dict)
 
-    def create_subscription(self, kind: type, topic: str, callback: Callable[[Any], None], *_: Any, **__: Any) -> Any:
-        self.callbacks[topic] = callback
-        return SimpleNamespace(get_publisher_count=lambda: int(topic in self.published))
+    def listen(self, topic: Topic, callback: Callable[[Any], None]) -> Any:
+        self.callbacks[topic.name] = callback
+        return SimpleNamespace(publishers=lambda: int(topic.name in self.published))
 
 
 class Matching(ThreadPoolExecutor):
@@ -87,7 +87,7 @@ def rig() -> Iterator[Rig]:
     matching, node, arrivals = Matching(), Subscribing(("right/image_raw",)), []
     settings: Any = SimpleNamespace(current=Settings())
     complaints = Complaints(lambda text: pytest.fail(text))
-    ranges = RangeInput(node, "", settings, lambda: {OBSTACLES_JSON}, matching, complaints)
+    ranges = RangeInput(node.listen, settings, lambda: {OBSTACLES_JSON}, matching, complaints)
     ranges.subscribe(lambda: arrivals.append(threading.current_thread().name))
     node.callbacks["right/camera_info"](CameraInfo())
     yield Rig(ranges, node, matching, arrivals)

@@ -24,7 +24,7 @@ from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_work import MOST_WAITING, RangeWork
 from densehybrid_ros.nodes.segmenter.frame import Frame
 from densehybrid_ros.nodes.segmenter.settings import Settings
-from densehybrid_ros.topics import OBSTACLES_JSON
+from densehybrid_ros.topics import OBSTACLES_JSON, Topic
 
 UNKNOWN = 11
 CAMERA = Pinhole(fx=50.0, fy=50.0, cx=31.5, cy=23.5, baseline=0.5, width=64, height=48)
@@ -72,7 +72,7 @@ class Rig:
         scene: Any = SimpleNamespace(open_set=open_set, score=np.ones((48, 64), np.float32))
         frame.scene = scene
         frame.rectified = self.settings.rectified
-        frame.image, frame.settings = np.zeros((48, 64, 3), np.uint8), self.settings
+        frame.image, frame.map_size, frame.settings = np.zeros((48, 64, 3), np.uint8), (48, 64), self.settings
         frame.wanted, frame.camera_info = frozenset({OBSTACLES_JSON}), self.calibration
         return frame
 
@@ -105,14 +105,15 @@ def disparity(number: int) -> Any:
 
 @pytest.fixture
 def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
-    def make(**changes: Any) -> Rig:
+    def make(known_from: float = 0.0, **changes: Any) -> Rig:
+        """known_from: time, s, from which TF knows the transforms."""
         now, settings, callbacks = [0.0], replace(Settings(), **changes), {}
         for module in (range_input, range_work):
             monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
-        def subscribe(kind: type, topic: str, callback: Callable[[Any], None], *_: Any, **__: Any) -> Any:
-            callbacks[topic] = callback
-            return SimpleNamespace(get_publisher_count=lambda: int(topic == "disparity"))
+        def listen(topic: Topic, callback: Callable[[Any], None]) -> Any:
+            callbacks[topic.name] = callback
+            return SimpleNamespace(publishers=lambda: int(topic.name == "disparity"))
 
         def keep(frame: Frame, seen: Any, source: str, why_not: str, delay: float | None) -> str:
             number = round(frame.stamp * 6 / 1e9)
@@ -121,14 +122,13 @@ def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
             return ""
 
         calibration = camera_info_message(CAMERA, Header(), 0.0)
-        node, live = SimpleNamespace(create_subscription=subscribe), SimpleNamespace(current=settings)
+        live: Any = SimpleNamespace(current=settings)
         complaints = Complaints(lambda text: pytest.fail(text))
         wanted: Any = lambda: {OBSTACLES_JSON}  # noqa: E731
-        ranges = RangeInput(node, "", live, wanted, ThreadPoolExecutor(1), complaints)
+        ranges = RangeInput(listen, live, wanted, ThreadPoolExecutor(1), complaints)
         ranges.subscribe(lambda: None)
-        outputs: Any = SimpleNamespace(
-            obstacles=SimpleNamespace(publish=keep), publish_overlay=lambda frame, obstacles, with_ranges: None
-        )
+        obstacles = SimpleNamespace(publish=keep, lacks_transform=lambda frame: now[0] < known_from)
+        outputs: Any = SimpleNamespace(obstacles=obstacles, publish_overlay=lambda frame, obstacles, with_ranges: None)
         rig = Rig(RangeWork(ranges, outputs, UNKNOWN, [3]), ranges, callbacks, now, calibration, settings)
         return rig
 
@@ -177,6 +177,16 @@ def test_frames_that_wait_are_bounded_and_all_go_out(make_rig: Callable[..., Rig
     rig.run([None] * 100, period=0.02)
     assert rig.most == MOST_WAITING
     assert [number for number, *_ in rig.out] == list(range(1, 101))
+
+
+def test_obstacles_wait_for_a_late_transform_and_no_longer_than_is_allowed(make_rig: Callable[..., Rig]) -> None:
+    in_time = make_rig(known_from=PERIOD + 0.2)
+    in_time.run([0.0] * 3)
+    assert in_time.latency[1] == pytest.approx(0.2, abs=STEP)
+    assert in_time.latency[3] == pytest.approx(INFERENCE, abs=STEP)
+    never = make_rig(known_from=1e9, transform_wait=0.1)
+    never.run([0.0] * 3)
+    assert list(never.latency.values()) == pytest.approx([INFERENCE + 0.1] * 3, abs=2 * STEP)
 
 
 @pytest.mark.parametrize("rectified", [False, True])

@@ -52,3 +52,12 @@ def test_a_jump_keeps_what_came_before_the_first_image_of_the_new_time() -> None
     assert matcher.nearest(7 * SECOND, 0) == "new"
     matcher.restart()
     assert matcher.nearest(7 * SECOND, 0) is None
+
+
+def test_the_last_image_before_a_jump_leaves_what_came_for_the_first_after_it() -> None:
+    matcher: StampMatcher[str] = StampMatcher()
+    matcher.expect(100 * SECOND)
+    matcher.offer(7 * SECOND, "new", 0)  # the clock was set back while the last image was still at work
+    matcher.done(100 * SECOND)
+    matcher.restart(7 * SECOND)
+    assert matcher.nearest(7 * SECOND, 0) == "new"

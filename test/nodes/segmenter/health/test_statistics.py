@@ -135,6 +135,10 @@ def test_diagnostics_speak_of_the_worst_camera_and_of_each() -> None:
     assert levels([report("", bad, old)]) == [warn]
     assert levels([report("front", good, old)], Verdict(error, "no weights")) == [error, error]
     assert levels([]) == [ok]
+    # what is odd about the node's settings hides no camera's trouble
+    assert levels([report("", bad, old)], Verdict(warn, "no GPU")) == [warn]
+    assert levels([report("front", good, old, stale=True)], Verdict(warn, "no GPU")) == [stale, stale]
+    assert levels([report("", good, old)], Verdict(warn, "no GPU")) == [warn]
 
 
 def test_diagnostics_have_all_keys() -> None:
@@ -142,6 +146,8 @@ def test_diagnostics_have_all_keys() -> None:
     keys = {pair.key for pair in message.status[0].values}
     latencies = {f"latency_ms_{key}" for key in ("mean", "p95", "max")}
     stages = {f"stage_ms_{key}" for key in ("decode", "upload", "infer", "postprocess", "publish")}
+    arrivals = {"lost", "missing", "lost_hz", "image_topic", "image_publishers", "image_reliability"}
+    assert keys >= arrivals
     counters = {"frames_in", "frames_out", "dropped_stale", "dropped_invalid", "dropped_error", "dropped_unwanted"}
     assert keys >= latencies | stages | counters | {"state", "input_hz", "output_hz", "last_frame_age_s", "last_error"}
     assert message.header.stamp.sec == 5

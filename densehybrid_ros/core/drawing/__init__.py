@@ -1,0 +1,1 @@
+"""What is drawn over pictures, and the legend beside it."""

@@ -1,0 +1,1 @@
+"""From logits to semantic map, score and open-set map, in the way that suits the device."""

@@ -1,0 +1,61 @@
+"""python -m densehybrid_ros.engines.build WEIGHTS OUT KEY: writes the file of one engine.
+
+Started by `building`, which holds the other end of its standard input: it ends with the process that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from densehybrid_ros.errors import USER_ERROR, SetupError
+
+LONGEST = 3600
+"""s after which a build is given up: it hangs."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    weights, out, key = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+        signal.alarm(LONGEST)
+    build(Path(weights), Path(out), key)
+
+
+def build(weights: Path, out: Path, wanted: str) -> None:
+    """Writes the engine of weights.
+
+    Args:
+        wanted: the key that it is to have.
+
+    Raises:
+        SetupError: the weights cannot be read, or are not those of the key.
+    """
+    # seconds of imports, in which the process must end already when its parent does
+    from densehybrid_ros.engines.key import KEY, Shape, key_of
+    from densehybrid_ros.engines.onnx_file import write_onnx
+    from densehybrid_ros.models.checkpoint import load_network
+
+    network, info = load_network(weights)
+    key = key_of(network, info.architecture, Shape(**json.loads(wanted)["shape"]))
+    if key.text != wanted:
+        raise SetupError(f"weights file {weights} or the packages have changed since it was loaded; configure anew")
+    write_onnx(network, out, key.shape, key.opset, {KEY: key.text})
+
+
+def _end_with_parent() -> None:
+    """The parent writes nothing: what can be read is the end."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        sys.exit(USER_ERROR)

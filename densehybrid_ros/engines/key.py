@@ -1,0 +1,63 @@
+"""What an engine's file was made of and with: all on which its contents depend, and so its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from densehybrid_ros import __version__
+from densehybrid_ros.engines.packages import PACKAGES, version_of
+from densehybrid_ros.models.checkpoint import content_hash
+
+KEY = "densehybrid_engine"
+"""Its place in a file's metadata."""
+OPSET = 18
+"""Of the files that we make for ourselves."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of the network's input."""
+
+    batch: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        size = f"{self.width}x{self.height}"
+        return size if self.batch == 1 else f"{self.batch} of {size}"
+
+
+@dataclass(frozen=True)
+class Key:
+    """Two files of one key answer alike."""
+
+    architecture: str
+    weights: str
+    """SHA-256 of the network's tensors."""
+    shape: Shape
+    opset: int
+    versions: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """As it stands in the file."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def file_name(self) -> str:
+        """Tells a person what it is, and no other key has it."""
+        shape, digest = self.shape, hashlib.sha256(self.text.encode()).hexdigest()
+        return f"{self.architecture}-{shape.batch}x{shape.width}x{shape.height}-{digest[:24]}.onnx"
+
+
+def key_of(network: nn.Module, architecture: str, shape: Shape) -> Key:
+    """The key of an engine made here and now."""
+    versions = (f"densehybrid_ros {__version__}", f"torch {torch.__version__}")
+    versions += tuple(f"{name} {version_of(name)}" for name in PACKAGES)
+    tensors = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    return Key(architecture, content_hash(tensors), shape, OPSET, versions)

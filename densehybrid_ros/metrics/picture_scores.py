@@ -1,0 +1,96 @@
+"""The scores of every picture by itself, in little memory, so that sets drawn of the pictures can be ranked.
+
+A picture's scores are counted in cells as those of a whole set are (`score_sketch`), but coarser: what an interval over
+pictures needs is how they differ. Few pixels of a kind are kept one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
+from densehybrid_ros.metrics.score_sketch import Cells, Resolution, first_cells, telling_ranks
+
+MEMORY = 1 << 25
+"""Bytes for all pictures together, about."""
+RANK_BYTES = 96
+"""Of one rank told, in both kinds: two edges, each with a score and two counts, 8 bytes each."""
+FEWEST_RANKS, MOST_RANKS = 64, 512
+"""Told of a kind in a picture."""
+POWERS = 14
+"""A picture's pixels above those that are told one by one are e to this, at most; natural logarithm."""
+GRID = Resolution(shares=1 << 9, growth=2.0**-7)
+"""Of the thresholds at which drawn sets are ranked."""
+BLOCK = 128
+"""Draws, and pictures, that are added at once."""
+
+
+class PictureScores:
+    """Collects the scores of inlier and anomalous pixels of a known number of pictures."""
+
+    def __init__(self, pictures: int, memory: int = MEMORY) -> None:
+        ranks = int(np.clip(memory / RANK_BYTES / pictures, FEWEST_RANKS, MOST_RANKS))
+        self._resolution = Resolution(shares=ranks // 4, growth=POWERS / (0.75 * ranks))
+        self._cells: list[Cells | None] = []
+        """None where nothing in a picture counts."""
+
+    def add(self, scores: NDArray[np.float32], anomalous: NDArray[np.bool_]) -> None:
+        """Adds a picture: (N,) finite scores, higher = more anomalous."""
+        kinds = [np.sort(scores[~anomalous]), np.sort(scores[anomalous])]
+        self._cells.append(first_cells(kinds, self._resolution) if scores.size else None)
+
+    def drawn_rankings(self, draws: NDArray[np.int64], pooled: OperatingPoints) -> list[Ranking]:
+        """The ranking of each draw (B, P); nan where it has one kind of pixels alone. `pooled` as in `drawn`."""
+        return [Ranking.of(points) if points else Ranking.mean([]) for points in self.drawn(draws, pooled)]
+
+    def drawn(self, draws: NDArray[np.int64], pooled: OperatingPoints) -> Iterator[OperatingPoints | None]:
+        """Operating points of each draw (B, P); None where it has one kind of pixels alone.
+
+        Args:
+            pooled: those of all pictures; their thresholds are used, thinned to GRID.
+        """
+        thresholds = grid_of(pooled)
+        for begin in range(0, len(draws), BLOCK):
+            for found in self._found_in(draws[begin : begin + BLOCK], thresholds):
+                yield _points(thresholds, found)
+
+    def drawn_rates(self, draws: NDArray[np.int64], threshold: float) -> NDArray[np.float64]:
+        """(B, 2) false- and true-positive rate of score ≥ threshold in each draw (B, P); nan without such pixels."""
+        found = self._found_in(draws, np.array([threshold, -np.inf], np.float32)).astype(np.float64)
+        return np.divide(found[..., 0], found[..., 1], out=np.full(found.shape[:2], np.nan), where=found[..., 1] > 0)
+
+    def _found_in(self, draws: NDArray[np.int64], thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, 2, T) pixels of each draw with score ≥ each threshold."""
+        edges = thresholds.astype(np.float64)
+        total = np.zeros((len(draws), 2 * edges.size), np.float32)
+        for begin in range(0, len(self._cells), BLOCK):
+            found = np.stack([_found(cells, edges) for cells in self._cells[begin : begin + BLOCK]])
+            total += draws[:, begin : begin + BLOCK].astype(np.float32) @ found.reshape(len(found), -1)
+        return total.reshape(len(draws), 2, edges.size)
+
+
+def grid_of(pooled: OperatingPoints) -> NDArray[np.float32]:
+    """Falling thresholds: of the points that hold the telling ranks of a kind, and the last of all."""
+    holding = [
+        np.searchsorted(found, telling_ranks(int(found[-1]), GRID), side="right")
+        for found in (pooled.true_positives, pooled.false_positives)
+    ]
+    return pooled.thresholds[np.unique(np.concatenate([*holding, [len(pooled.thresholds) - 1]]))]
+
+
+def _found(cells: Cells | None, thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(2, T)."""
+    if cells is None:
+        return np.zeros((2, thresholds.size), np.float32)
+    return (cells.below[:, -1:] - cells.below_others(thresholds)).astype(np.float32)
+
+
+def _points(thresholds: NDArray[np.float32], found: NDArray[np.float32]) -> OperatingPoints | None:
+    counts = np.rint(found).astype(np.int64)
+    if not counts[:, -1].all():
+        return None
+    first = int(np.argmax(counts.sum(0) > 0))
+    return OperatingPoints(thresholds[first:], counts[1, first:], counts[0, first:])

@@ -1,0 +1,1 @@
+"""What reports show beside the figures: curves, histograms, and the best and worst pictures."""
