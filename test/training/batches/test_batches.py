@@ -87,7 +87,9 @@ def test_a_class_of_one_picture_is_shown_as_often_as_one_of_all(root: Path) -> N
         hold(root, picture, pedestrian, (slice(90, 120), slice(100, 160)))
     hold(root, 3, bicyclist, (slice(50, 70), slice(0, 30)))
     hold(root, 4, bicyclist, (slice(50, 51), slice(0, 1)))  # too little of it to be held
-    rare = recipe(root, rare_classes=["pedestrian", "bicyclist", "sign"], rare_evenly=True, scale=[0.9, 1.1], reference_height=120)
+    rare = recipe(
+        root, rare_classes=["pedestrian", "bicyclist", "sign"], rare_evenly=True, scale=[0.9, 1.1], reference_height=120
+    )
     batches = Batches(rare)
     assert [list(each) for each in batches.holding] == [[pedestrian, bicyclist]]
     drawn = [batches._drawn(step, index) for step in range(200) for index in range(4)]
