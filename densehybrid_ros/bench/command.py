@@ -36,6 +36,7 @@ from densehybrid_ros.bench.ways import CLOSED_PLAIN, open_set, wait_for_engine, 
 from densehybrid_ros.core.devices import device_name, placed, use_threads
 from densehybrid_ros.core.fit import Fit
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.engines.choice import choose
 from densehybrid_ros.engines.packages import missing_packages
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import refuse_unwritable, write_whole
@@ -90,8 +91,8 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     fitted = segmenter.fit(height, width)
     image = np.random.default_rng(SEED).integers(0, 256, (height, width, 3), np.uint8)
     compared = ways(segmenter, model, fitted)
-    for name in engines_here(segmenter):
-        by_engine = Segmenter.load(options.weights, options.device, "fp32", options.inference_width, name)
+    for name, precision in engines_here(segmenter).items():
+        by_engine = Segmenter.load(options.weights, options.device, precision, options.inference_width, name)
         print(f"waiting for engine {name}", file=sys.stderr)
         wait_for_engine(by_engine, image, name)
         compared[f"open set, {name}"] = open_set(by_engine)
@@ -110,10 +111,13 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def engines_here(segmenter: Segmenter) -> list[str]:
-    """Engines besides torch that the network can run by on its device."""
-    onnxruntime = segmenter.device.type == "cpu" and not missing_packages()
-    return ["onnxruntime"] if onnxruntime else []
+def engines_here(segmenter: Segmenter) -> dict[str, str]:
+    """Engines besides torch that the network can run by on its device, each with its precision."""
+    if segmenter.device.type == "cpu":
+        return {} if missing_packages() else {"onnxruntime": "fp32"}
+    precision = {torch.float32: "fp32", torch.float16: "fp16"}.get(segmenter.precision, "")
+    found = choose("tensorrt", segmenter.device, segmenter.precision).name
+    return {found: precision} if found == "tensorrt" else {}
 
 
 def figures_of(timing: Timing, reference: Timing) -> dict[str, float]:

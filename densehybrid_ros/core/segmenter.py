@@ -22,7 +22,6 @@ from densehybrid_ros.core.seen_image import ImageScore, SeenImage
 from densehybrid_ros.core.stages import StageClock
 from densehybrid_ros.engines.choice import Choice, choose
 from densehybrid_ros.engines.engine import OnnxEngine
-from densehybrid_ros.engines.packages import how_to_install
 from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_network
 from densehybrid_ros.models.pre_logits import look_inside
@@ -45,7 +44,7 @@ class Segmenter:
         self.image_scores: dict[str, ImageScore] = {}
         """What it gives by looking into the network."""
         self._model = placed(model, device).eval()
-        self._choice = Choice(False)
+        self._choice = Choice()
         self._engine: OnnxEngine | None = None
         self._maps = MapMaker()
 
@@ -83,8 +82,10 @@ class Segmenter:
 
     def _use_engine(self, choice: Choice, weights: Path) -> None:
         self._choice = choice
-        if choice.onnxruntime:
-            self._engine = OnnxEngine(self._model, self.info.architecture, weights)
+        if choice.name != "torch":
+            self._engine = OnnxEngine(
+                choice.name, self._model, self.info.architecture, weights, self.device, self.precision
+            )
 
     @property
     def engine(self) -> str:
@@ -97,8 +98,8 @@ class Segmenter:
     def engine_warnings(self) -> tuple[str, ...]:
         """Why a faster engine or post-processing is not used, or not kept, each to be said once."""
         found = () if self._engine is None else self._engine.warnings
-        if self._choice.reason:
-            found += (f"engine: torch, which takes twice as long: {self._choice.reason}; run: {how_to_install()}",)
+        if self._choice.warning:
+            found += (f"engine: {self._choice.warning}",)
         if self._maps.trouble:
             found += (f"post-processing: plain torch, several times slower: {self._maps.trouble}",)
         return found
@@ -221,7 +222,7 @@ class Segmenter:
         """
         check_image(image)
         if self._engine is not None:
-            raise SetupError("engine onnxruntime does not show what lies behind the logits; use engine torch")
+            raise SetupError(f"engine {self._engine.name} does not show what lies behind the logits; use engine torch")
         fitted = self.fit(*image.shape[:2])
         pixels = in_unit_range(torch.from_numpy(fitted.to_network(image)[None]).to(self.device))
         with torch.no_grad(), self._autocast():

@@ -66,7 +66,7 @@ def test_arithmetic_is_that_of_the_network_at_the_size_it_runs_at() -> None:
 def test_a_table_and_json_come_out(
     random_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "engines_here", lambda segmenter: [])  # test/engines builds some
+    monkeypatch.setattr(command, "engines_here", lambda segmenter: {})  # test/engines builds some
     out, threads = tmp_path / "bench.json", torch.get_num_threads()
     arguments = ["--weights", str(random_weights), "--size", "96", "64", "--inference-width", "-1", "--runs", "2"]
     try:
