@@ -22,8 +22,10 @@ from densehybrid_ros.core.seen_image import ImageScore, SeenImage
 from densehybrid_ros.core.stages import StageClock
 from densehybrid_ros.engines.choice import Choice, choose
 from densehybrid_ros.engines.engine import OnnxEngine
+from densehybrid_ros.engines.key import origin_of
 from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_network
+from densehybrid_ros.models.folding import fold_batch_norm
 from densehybrid_ros.models.pre_logits import look_inside
 from densehybrid_ros.models.sampling import aligns_corners, size_multiple
 
@@ -76,16 +78,15 @@ class Segmenter:
             raise SetupError(f"inference_width is {inference_width}; give 0 (recommended), -1 (native) or pixels")
         width = info.inference_width if inference_width == 0 else max(inference_width, 0)
         target = resolve_device(device)
-        segmenter = cls(model, info, target, resolve_precision(precision, target), width)
-        segmenter._use_engine(choose(engine, target, segmenter.precision), path)
+        kind = resolve_precision(precision, target)
+        choice = choose(engine, target, kind)
+        # of the network as the file has it: folded it has other tensors
+        origin = None if choice.name == "torch" else origin_of(model, info.architecture)
+        segmenter = cls(fold_batch_norm(model), info, target, kind, width)
+        segmenter._choice = choice
+        if origin is not None:
+            segmenter._engine = OnnxEngine(choice.name, segmenter._model, origin, path, target, kind)
         return segmenter
-
-    def _use_engine(self, choice: Choice, weights: Path) -> None:
-        self._choice = choice
-        if choice.name != "torch":
-            self._engine = OnnxEngine(
-                choice.name, self._model, self.info.architecture, weights, self.device, self.precision
-            )
 
     @property
     def engine(self) -> str:

@@ -43,12 +43,12 @@ def build(weights: Path, out: Path, wanted: str) -> None:
     Raises:
         SetupError: the weights cannot be read, or are not those of the key.
     """
-    from densehybrid_ros.engines.key import KEY, Shape, key_of
+    from densehybrid_ros.engines.key import KEY, Shape, key_of, origin_of
     from densehybrid_ros.engines.onnx_file import write_onnx
     from densehybrid_ros.models.checkpoint import load_network
 
     network, info = load_network(weights)
-    key = key_of(network, info.architecture, Shape(**json.loads(wanted)["shape"]))
+    key = key_of(origin_of(network, info.architecture), Shape(**json.loads(wanted)["shape"]))
     if key.text != wanted:
         raise SetupError(f"weights file {weights} or the packages have changed since it was loaded; configure anew")
     write_onnx(network, out, key.shape, key.opset, {KEY: key.text})

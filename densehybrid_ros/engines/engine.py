@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from densehybrid_ros.engines.key import Shape
+from densehybrid_ros.engines.key import Origin, Shape
 from densehybrid_ros.engines.making import Maker
 from densehybrid_ros.engines.preparation import Preparation
 
@@ -24,7 +24,7 @@ class OnnxEngine:
         self,
         name: str,
         network: nn.Module,
-        architecture: str,
+        origin: Origin,
         weights: Path,
         device: torch.device,
         precision: torch.dtype,
@@ -37,7 +37,7 @@ class OnnxEngine:
             precision: of torch.
         """
         self.name = name
-        self._preparation = Preparation(network, architecture, Maker(name, network, weights, device, precision))
+        self._preparation = Preparation(origin, Maker(name, network, weights, device, precision))
         self._by_torch = True
         """The last answer."""
         self.close = weakref.finalize(self, self._preparation.close)

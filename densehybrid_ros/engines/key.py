@@ -33,6 +33,15 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """A network, whatever it is made into."""
+
+    architecture: str
+    weights: str
+    """SHA-256 of its tensors."""
+
+
+@dataclass(frozen=True)
 class Key:
     """Two files of one key answer alike."""
 
@@ -81,12 +90,18 @@ class TensorrtKey:
         return f"{self.onnx.architecture}-{size}-{'fp16' if self.half else 'fp32'}-{digest[:24]}.tensorrt"
 
 
-def key_of(network: nn.Module, architecture: str, shape: Shape) -> Key:
+def origin_of(network: nn.Module, architecture: str) -> Origin:
+    """Of a network as it was loaded: one that was changed for inference has other tensors."""
+    return Origin(
+        architecture, content_hash({name: value.detach().cpu() for name, value in network.state_dict().items()})
+    )
+
+
+def key_of(origin: Origin, shape: Shape) -> Key:
     """The key of an engine made here and now."""
     versions = (f"densehybrid_ros {__version__}", f"torch {torch.__version__}")
     versions += tuple(f"{name} {version_of(name)}" for name in PACKAGES)
-    tensors = {name: value.detach().cpu() for name, value in network.state_dict().items()}
-    return Key(architecture, content_hash(tensors), shape, OPSET, versions)
+    return Key(origin.architecture, origin.weights, shape, OPSET, versions)
 
 
 def tensorrt_key(onnx: Key, device: torch.device, half: bool) -> TensorrtKey:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 
-from torch import nn
-
-from densehybrid_ros.engines.key import Key, Shape, key_of
+from densehybrid_ros.engines.key import Origin, Shape, key_of
 from densehybrid_ros.engines.making import Maker, in_words
 from densehybrid_ros.engines.opening import Session
 
@@ -23,17 +20,11 @@ PATIENCE = 5.0
 class Preparation:
     """Thread-safe. Holds no reference to who asks, so that a build ends when nobody does any more."""
 
-    def __init__(self, network: nn.Module, architecture: str, maker: Maker) -> None:
-        """
-        Args:
-            network: of the maker.
-        """
+    def __init__(self, origin: Origin, maker: Maker) -> None:
         self.trouble = ""
         """Why no more engines are prepared."""
         self.maker = maker
-        self._network, self._architecture = network, architecture
-        self._key: Key | None = None
-        """Of one shape; those of others differ in that alone."""
+        self._origin = origin
         self._ready: dict[Shape, Session] = {}
         self._used: dict[Shape, float] = {}
         """Steady time, s."""
@@ -90,8 +81,7 @@ class Preparation:
     def _prepare(self, shape: Shape) -> None:
         builds = self.maker.builds
         try:
-            self._key = self._key or key_of(self._network, self._architecture, shape)
-            session = self.maker.made(replace(self._key, shape=shape))
+            session = self.maker.made(key_of(self._origin, shape))
         except Exception as error:  # ONNX Runtime, the exporter and the disk fail in many ways, and torch in none
             with self._lock:
                 self.trouble = self.trouble or ("" if builds.stopped else in_words(error))
