@@ -20,6 +20,7 @@ from densehybrid_ros.core.scenes import NOTHING, Answer, Scene, ScoredImage
 from densehybrid_ros.core.scores import SCORES, Score, live_score
 from densehybrid_ros.core.seen_image import ImageScore, SeenImage
 from densehybrid_ros.core.stages import StageClock
+from densehybrid_ros.core.transfers import to_cpu, to_device
 from densehybrid_ros.engines.choice import Choice, choose
 from densehybrid_ros.engines.engine import OnnxEngine
 from densehybrid_ros.engines.key import origin_of
@@ -185,12 +186,12 @@ class Segmenter:
             fitted: how its answer comes to the size of the scenes.
         """
         with torch.inference_mode():
-            on_device = torch.from_numpy(pixels).to(self.device)
+            on_device = to_device(pixels, self.device)
             clock.mark("upload")
             logits, dataset_logits = self._forward(on_device)
             clock.mark("infer")
             maps = self._maps(logits, dataset_logits, fitted, score, threshold, parts)
-            semantic, values, open_set = (each.cpu().numpy() for each in (maps.semantic, maps.score, maps.open_set))
+            semantic, values, open_set = to_cpu((maps.semantic, maps.score, maps.open_set))
         clock.mark("postprocess")
         return [Scene(*each, threshold) for each in zip(semantic, values, open_set, strict=True)]
 
@@ -225,7 +226,7 @@ class Segmenter:
         if self._engine is not None:
             raise SetupError(f"engine {self._engine.name} does not show what lies behind the logits; use engine torch")
         fitted = self.fit(*image.shape[:2])
-        pixels = in_unit_range(torch.from_numpy(fitted.to_network(image)[None]).to(self.device))
+        pixels = in_unit_range(to_device(fitted.to_network(image)[None], self.device))
         with torch.no_grad(), self._autocast():
             return SeenImage(self._model, pixels, look_inside(self._model, pixels), fitted)
 
@@ -278,7 +279,7 @@ class Segmenter:
 
     def _answer(self, image: NDArray[np.uint8], fitted: Fit) -> tuple[torch.Tensor, torch.Tensor]:
         """Both logits of one image, as the network gives them."""
-        return self._forward(torch.from_numpy(fitted.to_network(image)[None]).to(self.device))
+        return self._forward(to_device(fitted.to_network(image)[None], self.device))
 
     def _forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, H, W, 3) uint8 on the device → both logits."""
