@@ -3,7 +3,7 @@
 Trainings that began with the same weights and went different ways (other data, steps, losses) often lie around a
 network that is better than each of them, at the cost of one ("model soup", Wortsman et al., 2022). They must have the
 same architecture and classes. Weights that have no common beginning average to nothing useful: evaluate what comes out.
-It keeps scales, width and the other properties of the first file, but no thresholds: `densehybrid export` calibrates it.
+It keeps scales, width and the like of the first file, but no thresholds: `densehybrid export` calibrates it.
 """
 
 from __future__ import annotations
