@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -102,8 +103,10 @@ def test_the_folder_is_built_of_the_onnx_file_in_the_cache_once(
     (folder,) = folders(filled_cache)
     assert folder.name == tensorrt_key(small_key, torch.device("cpu"), True).file_name
     assert folder.name.startswith("ladder_lite0-1x96x64-fp16-")
+    os.utime(folder, (0, 0))
     maker(random_weights).made(small_key)
     assert machine.built == [".tensorrt"], "the next start opens what is there"
+    assert folder.stat().st_mtime > 0, "and counts it as used"
     assert machine.opened == [(True, ["fp.engine"])] * 2
     assert (made.not_half, made.not_kept) == ("", "")
 
