@@ -256,6 +256,10 @@ def test_the_cloud_holds_the_obstacle_and_nothing_behind_it(made: Made) -> None:
     assert points.size == 40 * 60
     np.testing.assert_allclose(points["z"], 10.0, rtol=1e-5)
     assert set(points["obstacle_id"]) == {numbered.obstacles[0].number}
+    assert np.isnan(points["closing_speed"]).all()
+    (moving,) = numbered.obstacles
+    faster = obstacle_points(replace(numbered, obstacles=(replace(moving, closing_speed=3.5),)), score)
+    assert set(faster["closing_speed"]) == {3.5}
     rows, columns = np.divmod(points["score"].astype(int), WIDTH)
     np.testing.assert_allclose(points["x"], (columns - PINHOLE.cx) * 10 / PINHOLE.fx, atol=1e-4)
     np.testing.assert_allclose(points["y"], (rows - PINHOLE.cy) * 10 / PINHOLE.fy, atol=1e-4)
