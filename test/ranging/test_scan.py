@@ -150,6 +150,9 @@ def test_ranges_are_from_the_origin_of_another_frame() -> None:
     assert angles.min() == pytest.approx(math.degrees(math.atan2(-3.75, 12)), abs=0.2)
     assert angles.max() == pytest.approx(math.degrees(math.atan2(-2.5, 12)), abs=0.2)
     np.testing.assert_allclose(made.ranges[hit][1:-1], 12 / np.cos(bearings(made)[hit][1:-1]), rtol=1e-6)
+    assert math.isinf(at(made, -8.0))
+    # without a range it may stand at any bearing between those of its nearest and of its farthest place
+    assert math.isnan(at(scan(obstacle((400, 440), None), matrix=ahead), -8.0))
 
 
 def test_bearings_that_are_seen_near_by_alone_are_not_called_free() -> None:
