@@ -136,6 +136,8 @@ def test_a_pitched_camera_reports_the_ground_distance(pitch: float) -> None:
         obstacle((200, 210), 10.0), range=foot[2], centre=(foot[0], foot[1] - 0.5, foot[2]), size=(0.05, 1.0, 0.0)
     )
     made = scan(post, matrix=tilted)
+    # a level ray through the edge of the picture, where x = 1: its y is -tan(pitch), and 1/cos(pitch) lies ahead
+    assert made.first - made.step / 2 == pytest.approx(-math.atan(cosine))
     (hit,) = np.nonzero(np.isfinite(made.ranges))
     assert np.degrees(bearings(made)[hit]).mean() == pytest.approx(math.degrees(math.atan2(3, 12)), abs=0.25)
     np.testing.assert_allclose(made.ranges[hit], math.hypot(12, 3), rtol=0.003)
