@@ -53,8 +53,8 @@ def test_the_tool_that_prepares_releases_raises_it(tmp_path: Path) -> None:
 def test_the_changelog_has_catkins_format() -> None:
     tool = pytest.importorskip("catkin_pkg.changelog", reason="catkin_pkg is not installed; ./test.sh brings it")
     changelog = tool.get_changelog_from_path(str(ROOT), "densehybrid_ros")
-    newest, date, entries = next(iter(changelog.foreach_version()))
-    assert newest == PACKAGE.findtext("version")
+    versions = {version: (date, entries) for version, date, entries in changelog.foreach_version()}
+    date, entries = versions[str(PACKAGE.findtext("version"))]
     assert date is not None
     (listed,) = entries
     assert len(list(listed)) >= 5
