@@ -69,7 +69,7 @@ def _of_frame(frame: Frame, rng: np.random.Generator) -> Beams:
     found = survey(frame.truth, frame.anomaly.astype(np.float32), CAMVID_UNKNOWN, [ROAD], camera, ranges, settings)
     assert found.view is not None
     level = levelling(camera.pitch)
-    scan = scan_of(found.obstacles, found.view, level.matrix, settings.min_range, settings.max_range)
+    scan = scan_of(found.obstacles, found.too_near, found.view, level.matrix, settings.min_range, settings.max_range)
     bearings, distances = _truth(frame, found, level.matrix)
     hit = np.isfinite(scan.ranges)
     told = scan.first + scan.step * np.flatnonzero(hit).astype(np.float64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from densehybrid_ros.ranging.obstacle_range import NEAR_SHARE, View
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.own_pixels import own_pixels
+from densehybrid_ros.ranging.regions import Region
 
 STEP = math.radians(0.25)
 """Between two bearings: what is reported is off by half of it at most."""
@@ -45,27 +46,33 @@ def lies_level(rotation: NDArray[np.float64]) -> bool:
 
 
 def scan_of(
-    obstacles: Sequence[Obstacle], view: View, matrix: NDArray[np.float64], nearest: float, farthest: float
+    obstacles: Sequence[Obstacle],
+    too_near: Sequence[Region],
+    view: View,
+    matrix: NDArray[np.float64],
+    nearest: float,
+    farthest: float,
 ) -> Scan:
     """The scan of one frame. It is about unknown obstacles alone: beyond a wall or a car it is inf as well.
 
-    nan stands where an unknown region has no range, and where the camera sees only part of the way.
+    nan stands where an unknown region has no range or is too near, and where the camera sees only part of the way.
 
     Args:
+        too_near: regions that are no obstacles because they are nearer than `nearest`.
         matrix: (3, 4), from the optical frame to that of the scan, which `lies_level`.
         nearest, farthest: m along the optical axis between which obstacles are reported; what is farther than
-            `farthest` from the frame's origin is nan.
+            `farthest` from the frame's origin is out of the scan's reach, and inf.
     """
     ring = _ring(view, matrix, nearest, farthest)
     ranges, doubtful = np.full(ring.count, np.inf), ~ring.seen
-    for obstacle in obstacles:
-        reach = (nearest, farthest) if obstacle.range is None else (obstacle.range,)
-        rows, columns = obstacle.region.window
-        corners = _rays(view, (columns.start - 0.5, columns.stop - 0.5), (rows.start - 0.5, rows.stop - 0.5), reach)
-        doubtful |= ring.between(corners)
-        if obstacle.range is not None:
-            ranges = np.minimum(ranges, _ranges(obstacle, view, ring))
-    ranges[ranges > farthest] = np.inf
+    for region in (*too_near, *(each.region for each in obstacles if each.range is None)):
+        doubtful |= ring.between(_corners(region, view, (nearest, farthest)))
+    for obstacle in (each for each in obstacles if each.range is not None):
+        assert obstacle.range is not None
+        own = _ranges(obstacle, view, ring)
+        beyond = np.isfinite(own) & (own > farthest)
+        doubtful |= ring.between(_corners(obstacle.region, view, (obstacle.range,))) & ~beyond
+        ranges = np.minimum(ranges, np.where(beyond, np.inf, own))
     ranges[np.isinf(ranges) & doubtful] = np.nan
     return Scan(ring.first + ring.step / 2, ring.step, ranges.astype(np.float32))
 
@@ -118,14 +125,13 @@ def _ring(view: View, matrix: NDArray[np.float64], nearest: float, farthest: flo
     return _Ring(matrix, heading, right, step, (middles > far.min()) & (middles < far.max()))
 
 
-def _rays(
-    view: View, columns: tuple[float, float], rows: tuple[float, float], reach: Sequence[float]
-) -> NDArray[np.float64]:
-    """(N, 3) points of the optical frame behind the corners of a box in the picture, at the distances."""
-    u, v = (each.ravel() for each in np.meshgrid(columns, rows))
+def _corners(region: Region, view: View, distances: Sequence[float]) -> NDArray[np.float64]:
+    """(N, 3) points of the optical frame behind the corners of a region's box, at distances along the axis."""
+    rows, columns = region.window
+    u, v = (each.ravel() - 0.5 for each in np.meshgrid([columns.start, columns.stop], [rows.start, rows.stop]))
     x, y = view.pinhole.directions(u, v)
     rays = np.column_stack([x, y, np.ones_like(x)])
-    return np.concatenate([rays * distance for distance in reach])
+    return np.concatenate([rays * distance for distance in distances])
 
 
 def _ranges(obstacle: Obstacle, view: View, ring: _Ring) -> NDArray[np.float64]:

@@ -37,6 +37,8 @@ class Survey:
     view: View | None
     """None where the camera is not known."""
     why_no_view: str = ""
+    too_near: tuple[Region, ...] = ()
+    """Those nearer than min_range, which are no obstacles, and no free way either."""
 
 
 def survey(
@@ -67,6 +69,7 @@ def survey(
     is_drivable[list(drivable)] = True
     view = _view(open_set, is_drivable, pinhole, ranges, settings)
     obstacles: list[Obstacle] = []
+    too_near: list[Region] = []
     for region in unknown_regions(open_set, unknown, settings.min_obstacle_area):
         if settings.road_gate and not touches(region, open_set, is_drivable):
             continue
@@ -75,10 +78,12 @@ def survey(
             obstacles.append(replace(obstacle, why_not="the camera is not known"))
             continue
         obstacle = ranged(obstacle, view, settings)
-        if obstacle.range is None or settings.min_range <= obstacle.range <= settings.max_range:
+        if obstacle.range is not None and obstacle.range < settings.min_range:
+            too_near.append(region)
+        elif obstacle.range is None or obstacle.range <= settings.max_range:
             obstacles.append(obstacle)
     obstacles.sort(key=lambda each: math.inf if each.range is None else each.range)
-    return Survey(tuple(obstacles), view)
+    return Survey(tuple(obstacles), view, too_near=tuple(too_near))
 
 
 def obstacle_points(found: Survey, score: NDArray[np.float32]) -> NDArray[np.void]:

@@ -207,6 +207,9 @@ def test_limits_and_the_gate_leave_obstacles_out(made: Made) -> None:
     assert [round(each.range or 0) for each in made.obstacles(ranges, max_range=40)] == [8, 30]
     assert [round(each.range or 0) for each in made.obstacles(ranges, min_obstacle_area=200)] == [8, 50]
     assert [round(each.range or 0) for each in made.obstacles(ranges, road_gate=True)] == [8, 30]
+    limits, score = RangingSettings(min_range=10, max_range=40), np.zeros((HEIGHT, WIDTH), np.float32)
+    left_out = survey(made.open_set, score, UNKNOWN, [ROAD], PINHOLE, ranges, limits).too_near
+    assert [each.left for each in left_out] == [100]
 
 
 def test_too_few_valid_pixels_are_not_believed(made: Made) -> None:

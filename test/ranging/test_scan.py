@@ -42,8 +42,13 @@ def obstacle(columns: tuple[int, int], distance: float | None, rows: tuple[int, 
     return replace(without, source="ground", range=distance, range_error=0.1, centre=centre, size=size)
 
 
-def scan(*obstacles: Obstacle, matrix: NDArray[np.float64] = LEVEL, ranges: RangeImage | None = None) -> Scan:
-    return scan_of(obstacles, view(ranges), matrix, NEAREST, FARTHEST)
+def scan(
+    *obstacles: Obstacle,
+    matrix: NDArray[np.float64] = LEVEL,
+    ranges: RangeImage | None = None,
+    too_near: tuple[Region, ...] = (),
+) -> Scan:
+    return scan_of(obstacles, too_near, view(ranges), matrix, NEAREST, FARTHEST)
 
 
 def bearings(made: Scan) -> NDArray[np.float64]:
@@ -109,10 +114,17 @@ def test_unknown_without_range_is_nan_and_neither_free_nor_an_obstacle() -> None
     assert at(scan(obstacle((400, 440), None), obstacle((400, 440), 10.0)), -17.0) == pytest.approx(10.457, rel=1e-3)
 
 
-def test_what_lies_beyond_the_farthest_is_not_called_free() -> None:
-    made = scan(obstacle((600, 630), 45.0))  # 45 m along the axis, 61 m away
-    assert math.isnan(at(made, -43.0))
-    assert math.isinf(at(made, 0.0))
+def test_what_lies_beyond_the_farthest_is_out_of_reach() -> None:
+    aside = obstacle((600, 630), 45.0)  # 45 m along the axis, 61 m away
+    assert np.isposinf(scan(aside).ranges).all()
+    assert np.isfinite(scan(obstacle((600, 630), 30.0)).ranges).any()
+    assert math.isnan(at(scan(aside, obstacle((600, 630), None)), -43.0))
+
+
+def test_what_is_too_near_to_be_reported_is_not_called_free() -> None:
+    made = scan(too_near=(obstacle((400, 440), None).region,))
+    assert math.isnan(at(made, -17.0))
+    assert math.isinf(at(made, 17.0))
 
 
 def test_pixels_of_another_depth_in_the_same_region_are_not_called_free() -> None:

@@ -137,5 +137,5 @@ class ObstacleOutputs:
         if found.view is None:
             raise NoScan(f"without its camera an image has no bearings: {found.why_no_view}")
         nearest, farthest = frame.settings.min_range, frame.settings.max_range
-        scan = scan_of(found.obstacles, found.view, change.matrix, nearest, farthest)
+        scan = scan_of(found.obstacles, found.too_near, found.view, change.matrix, nearest, farthest)
         self._publishers[OBSTACLE_SCAN].publish(scan_message(scan, header, farthest))
