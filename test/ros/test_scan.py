@@ -74,7 +74,8 @@ def test_the_scan_marks_obstacles_clears_them_and_says_why_it_cannot(
     start: Callable[..., Any], scans: Scans, frame: Frame
 ) -> None:
     camera = frame.camera
-    start("segmenter", f"camera_height:={camera.height_above_road}", f"camera_pitch:={camera.pitch}")
+    mounting = f"camera_height:={camera.height_above_road}", f"camera_pitch:={camera.pitch}"
+    start("segmenter", *mounting, "camera_timeout:=600.0")  # a slow machine is no stalled camera
     scans.probe.wait_for_node()
     scan = scans.until(lambda each: bool(np.isfinite(each.ranges).any()), "an obstacle in the scan")
     assert scan.header.frame_id == "front_camera_level"
