@@ -11,6 +11,8 @@ import rclpy.executors
 import rclpy.lifecycle  # imported before the names are taken away that its own modules use
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 
 LACKING = {
@@ -19,7 +21,13 @@ LACKING = {
 }
 
 
+def refuse(kind: type, item: object) -> None:
+    raise TypeError(f"type '{kind.__name__}' is not subscriptable")
+
+
 def take_away() -> None:
+    for kind in (Parameter, Publisher, Subscription):
+        kind.__class_getitem__ = classmethod(refuse)
     for kind, names in LACKING.items():
         for name in names:
             delattr(kind, name)

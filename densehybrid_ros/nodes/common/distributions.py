@@ -28,7 +28,7 @@ except ImportError:
 
 __all__ = ["ClockType", "SubscriptionEventCallbacks", "UnsupportedEventTypeError", "on_change", "publisher_count"]
 
-Parameters: TypeAlias = list[Parameter[Any]]
+Parameters: TypeAlias = "list[Parameter[Any]]"  # not subscriptable on Humble
 
 
 def publisher_count(node: Node, subscription: Subscription) -> int:
