@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Coordinates: TypeAlias = NDArray[Any]
 
 MAX_IMAGE_PIXELS = 33_554_432
 """px; the largest picture that is taken, and the largest that a network runs at."""
@@ -31,6 +34,10 @@ class Pinhole:
     """m."""
     pitch: float = 0.0
     """rad; positive looks down, so that the horizon is at row cy − fy·tan(pitch)."""
+
+    def directions(self, columns: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        """x and y of the rays through pixels, where z is 1."""
+        return (columns - self.cx) / self.fx, (rows - self.cy) / self.fy
 
 
 def camera_matrix(camera: Pinhole) -> list[float]:

@@ -7,6 +7,7 @@ import signal
 import sys
 from importlib import import_module
 
+import densehybrid_ros
 from densehybrid_ros.errors import USER_ERROR, SetupError
 from densehybrid_ros.packages import missing_package
 from densehybrid_ros.stopping import ended_at_once, ended_quietly
@@ -57,8 +58,11 @@ def _drop_output() -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    if arguments[:1] == ["--version"]:
+        print(f"densehybrid_ros {densehybrid_ros.__version__}")
+        return
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("densehybrid COMMAND [-h] …\n")
+        print("densehybrid COMMAND [-h] …     or --version\n")
         print("\n".join(f"  {name.replace('_', '-'):<18} {text}" for name, (_, text) in COMMANDS.items()))
         return
     command = arguments[0].replace("-", "_")

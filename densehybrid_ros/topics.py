@@ -99,18 +99,30 @@ SEMANTIC_INFO = _answer(
 MAPS = (SEMANTIC, ANOMALY, OPEN_SET, SEMANTIC_COLOUR, OPEN_SET_COLOUR, OVERLAY, OVERLAY_JPEG, SEMANTIC_INFO)
 
 OBSTACLE_POINTS = _with_obstacles(
-    "obstacles/points", "sensor_msgs/msg/PointCloud2", "x y z score obstacle_id; the obstacles' own pixels only"
+    "obstacles/points",
+    "sensor_msgs/msg/PointCloud2",
+    "x y z score obstacle_id closing_speed; the obstacles' own pixels only",
 )
 OBSTACLE_MARKERS = _with_obstacles(
     "obstacles/markers",
     "visualization_msgs/msg/MarkerArray",
-    'box and "23.4 m" per obstacle; each message replaces all',
+    'box, "23.4 m", and the way of the next second as an arrow; each message replaces all',
 )
 OBSTACLES = _with_obstacles(
     "obstacles", "vision_msgs/msg/Detection3DArray", "class id `unknown`; where vision_msgs is installed"
 )
+OBSTACLE_BOXES = _with_obstacles(
+    "obstacles/boxes", "vision_msgs/msg/Detection2DArray", "in the image, also of obstacles without range; likewise"
+)
+OBSTACLE_SCAN = _with_obstacles(
+    "obstacles/scan",
+    "sensor_msgs/msg/LaserScan",
+    "the nearest unknown per bearing; +inf = none, NaN = not known; x forward, z up",
+)
 OBSTACLES_JSON = _with_obstacles("obstacles_json", "std_msgs/msg/String", "everything that is known of every obstacle")
-OBSTACLE_TOPICS = (OBSTACLE_POINTS, OBSTACLE_MARKERS, OBSTACLES, OBSTACLES_JSON)
+DETECTION_TOPICS = (OBSTACLES, OBSTACLE_BOXES)
+"""Need vision_msgs."""
+OBSTACLE_TOPICS = (OBSTACLE_SCAN, OBSTACLE_POINTS, OBSTACLE_MARKERS, *DETECTION_TOPICS, OBSTACLES_JSON)
 
 LABELS = Topic(
     "semantic/label_info",
@@ -121,7 +133,10 @@ LABELS = Topic(
 )
 OPEN_SET_LABELS = replace(LABELS, name="open_set/label_info", description="likewise, and the threshold")
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", "1 Hz, on the steady clock", 10)
-OUTPUTS = (*MAPS, *OBSTACLE_TOPICS, LABELS, OPEN_SET_LABELS, DIAGNOSTICS)
+TF_STATIC = Topic(
+    "/tf_static", "tf2_msgs/msg/TFMessage", "the level frame of the scan, where tf2_msgs is installed", latched=True
+)
+OUTPUTS = (*MAPS, *OBSTACLE_TOPICS, LABELS, OPEN_SET_LABELS, DIAGNOSTICS, TF_STATIC)
 ENABLE = "~/enable"
 """Service, std_srvs/SetBool."""
 

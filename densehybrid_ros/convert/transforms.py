@@ -1,11 +1,12 @@
-"""Transforms between frames, from messages to numbers."""
+"""Transforms between frames, from messages to numbers and back."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from geometry_msgs.msg import Transform
+from geometry_msgs.msg import Quaternion, Transform
 from numpy.typing import NDArray
 
 
@@ -31,6 +32,24 @@ def frame_change(transform: Transform) -> FrameChange:
     rotation, shift = transform.rotation, transform.translation
     turn = (rotation.x, rotation.y, rotation.z, rotation.w)
     return FrameChange(np.column_stack([rotation_matrix(*turn), [shift.x, shift.y, shift.z]]), turn)
+
+
+def levelling(pitch: float) -> FrameChange:
+    """From the optical frame of a camera that does not roll to a level one at its place: x forward, y left, z up.
+
+    Args:
+        pitch: rad, positive = looks down.
+    """
+    half = pitch / 2
+    less, more = (math.cos(half) - math.sin(half)) / 2, (math.cos(half) + math.sin(half)) / 2
+    turn = (-more, more, -less, less)
+    return FrameChange(np.column_stack([rotation_matrix(*turn), np.zeros(3)]), turn)
+
+
+def place_of(change: FrameChange) -> Transform:
+    """How the frame that is changed to lies in the one that is changed from, for a change that only turns."""
+    x, y, z, w = change.rotation
+    return Transform(rotation=Quaternion(x=-x, y=-y, z=-z, w=w))
 
 
 def rotation_matrix(x: float, y: float, z: float, w: float) -> NDArray[np.float64]:

@@ -12,6 +12,9 @@ from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.regions import Region
 from densehybrid_ros.ranging.road_plane import RoadPlane
 
+OUTLINE_ERROR = 2.0
+"""px; one standard deviation of the place of an outline in the picture."""
+
 
 def boxed(
     obstacle: Obstacle,
@@ -39,6 +42,7 @@ def boxed(
         obstacle,
         centre=((left + right) / 2, (top + bottom) / 2, distance + depth_extent / 2),
         size=(right - left, bottom - top, depth_extent),
+        place_error=OUTLINE_ERROR * distance / pinhole.fx,
         height_above_road=above,
     )
 

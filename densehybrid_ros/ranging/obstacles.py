@@ -34,12 +34,16 @@ class Obstacle:
     """Of its box."""
     size: tuple[float, float, float] | None = None
     """Of its box, along x, y and z."""
+    place_error: float | None = None
+    """One standard deviation of its centre across the line of sight."""
     height_above_road: float | None = None
     """Of its top; None where the road is not known."""
     number: int = 0
     """The same from frame to frame; 0 before it is tracked."""
     closing_speed: float | None = None
     """m/s, positive = comes nearer; None until it has been seen for long enough."""
+    velocity: tuple[float, float] | None = None
+    """m/s against the camera, along x and z; None where closing_speed, which is −z, is not known."""
 
 
 def range_text(obstacle: Obstacle) -> str:

@@ -14,6 +14,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.ranging.obstacle_box import quantile
 from densehybrid_ros.ranging.obstacle_range import MOST_SAMPLES, View, ranged
 from densehybrid_ros.ranging.obstacles import Obstacle
+from densehybrid_ros.ranging.own_pixels import own_pixels
 from densehybrid_ros.ranging.range_image import RangeImage
 from densehybrid_ros.ranging.regions import Region, touches, unknown_regions
 from densehybrid_ros.ranging.road_plane import RoadPlane, fit_road_plane, plane_from_camera
@@ -22,9 +23,10 @@ from densehybrid_ros.ranging.settings import RangingSettings
 PITCH_ERROR = math.radians(0.5)
 """One standard deviation of the pitch of a moving vehicle's camera."""
 POINT = np.dtype(
-    [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("score", "<f4"), ("obstacle_id", "<u4")],
+    [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("score", "<f4"), ("obstacle_id", "<u4"), ("closing_speed", "<f4")],
 )
-"""One point of the cloud: m in the optical frame, anomaly score, number of the obstacle."""
+"""One point of the cloud: m in the optical frame, anomaly score, number and closing speed of the obstacle, m/s, nan
+where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Survey:
     obstacles: tuple[Obstacle, ...]
     view: View | None
     """None where the camera is not known."""
+    why_no_view: str = ""
+    too_near: tuple[Region, ...] = ()
+    """Those nearer than min_range, which are no obstacles, and no free way either."""
 
 
 def survey(
@@ -64,6 +69,7 @@ def survey(
     is_drivable[list(drivable)] = True
     view = _view(open_set, is_drivable, pinhole, ranges, settings)
     obstacles: list[Obstacle] = []
+    too_near: list[Region] = []
     for region in unknown_regions(open_set, unknown, settings.min_obstacle_area):
         if settings.road_gate and not touches(region, open_set, is_drivable):
             continue
@@ -72,10 +78,12 @@ def survey(
             obstacles.append(replace(obstacle, why_not="the camera is not known"))
             continue
         obstacle = ranged(obstacle, view, settings)
-        if obstacle.range is None or settings.min_range <= obstacle.range <= settings.max_range:
+        if obstacle.range is not None and obstacle.range < settings.min_range:
+            too_near.append(region)
+        elif obstacle.range is None or obstacle.range <= settings.max_range:
             obstacles.append(obstacle)
     obstacles.sort(key=lambda each: math.inf if each.range is None else each.range)
-    return Survey(tuple(obstacles), view)
+    return Survey(tuple(obstacles), view, too_near=tuple(too_near))
 
 
 def obstacle_points(found: Survey, score: NDArray[np.float32]) -> NDArray[np.void]:
@@ -83,23 +91,16 @@ def obstacle_points(found: Survey, score: NDArray[np.float32]) -> NDArray[np.voi
 
     Obstacles that were not measured, but have their range from the road, bring none.
     """
-    view = found.view
     clouds = [np.empty(0, POINT)]
     for obstacle in found.obstacles:
-        if view is None or view.ranges is None or obstacle.interval is None:
+        own = None if found.view is None else own_pixels(obstacle, found.view)
+        if own is None:
             continue
-        region = obstacle.region
-        inverse = view.ranges.inverse_depth(region.window)
-        near, far = obstacle.interval
-        rows, columns = np.nonzero(region.mask & (inverse * near <= 1) & (inverse * far >= 1))
-        depth = 1 / inverse[rows, columns]
-        v, u = rows + region.top, columns + region.left
-        cloud = np.empty(rows.size, POINT)
-        cloud["x"] = (u - view.pinhole.cx) * depth / view.pinhole.fx
-        cloud["y"] = (v - view.pinhole.cy) * depth / view.pinhole.fy
-        cloud["z"] = depth
-        cloud["score"] = score[v, u]
+        cloud = np.empty(own.rows.size, POINT)
+        cloud["x"], cloud["y"], cloud["z"] = own.xyz.T
+        cloud["score"] = score[own.rows, own.columns]
         cloud["obstacle_id"] = obstacle.number
+        cloud["closing_speed"] = math.nan if obstacle.closing_speed is None else obstacle.closing_speed
         clouds.append(cloud)
     return np.concatenate(clouds)
 

@@ -86,8 +86,7 @@ class Tracker:
                 continue
             if not track.number:
                 track.number, self._next = self._next, self._next + 1
-            speed = None if track.state is None or track.times_ranged < FRAMES_FOR_SPEED else -float(track.state[3])
-            answer.append(replace(obstacle, number=track.number, closing_speed=speed))
+            answer.append(_numbered(obstacle, track))
         self._tracks = [track for track in self._tracks if time - track.seen <= timeout]
         return tuple(answer)
 
@@ -106,6 +105,14 @@ class Tracker:
                 found[index] = self._tracks[position]
                 taken.add(position)
         return found
+
+
+def _numbered(obstacle: Obstacle, track: Track) -> Obstacle:
+    """With its number, and with its speed where it has been ranged often enough."""
+    if track.state is None or track.times_ranged < FRAMES_FOR_SPEED:
+        return replace(obstacle, number=track.number)
+    across, along = float(track.state[2]), float(track.state[3])
+    return replace(obstacle, number=track.number, closing_speed=-along, velocity=(across, along))
 
 
 def _predict(track: Track, step: float) -> None:

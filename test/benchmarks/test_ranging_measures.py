@@ -8,6 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
@@ -59,6 +60,15 @@ def test_ranges_of_many_drives_are_right(measured: Callable[..., dict[str, tuple
         assert without == 0
         assert median <= MEDIAN_LIMITS[source]
         assert wrong <= max(1, count * WRONG_LIMITS[source])
+
+
+def test_the_scan_of_a_few_frames_stands_where_the_obstacles_are() -> None:
+    beams = script("scan_accuracy").measured(range(2000, 2002), (640, 360))
+    assert beams.off.size >= 50
+    assert (beams.off <= script("scan_accuracy").CLOSE).mean() >= 0.98
+    assert (beams.missed <= script("scan_accuracy").CLOSE).mean() >= 0.9
+    errors = abs(beams.errors[~np.isnan(beams.errors)])
+    assert [(errors <= sigmas).mean() >= least for sigmas, least in ((1, 0.68), (2, 0.9), (3, 0.95))] == [True] * 3
 
 
 def test_the_kitti_pair_agrees_with_its_lidar_scan(shared_data: Path) -> None:

@@ -38,8 +38,9 @@ def test_the_fields_tell_how_to_read_the_points(points: np.ndarray, monkeypatch:
         ("z", 8, float32, 1),
         ("score", 12, float32, 1),
         ("obstacle_id", 16, uint32, 1),
+        ("closing_speed", 20, float32, 1),
     ]
-    assert (message.height, message.width, message.point_step, message.row_step) == (1, 4, 20, 80)
+    assert (message.height, message.width, message.point_step, message.row_step) == (1, 4, 24, 96)
     assert not message.is_bigendian
     np.testing.assert_array_equal(np.frombuffer(message.data, POINT), points)
     assert convert_cloud.cloud_message(points[:0], header).width == 0

@@ -11,7 +11,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from densehybrid_ros.convert.obstacles import SHORTEST_LIFE, markers_message
+from densehybrid_ros.convert.obstacles import SHORTEST_LIFE, SLOWEST, markers_message
 from densehybrid_ros.convert.transforms import UNCHANGED
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.regions import Region
@@ -62,14 +62,19 @@ def obstacle(distance: float | None) -> Obstacle:
     )
 
 
-def messages(track_timeout: float) -> list[tuple[float, set[int], MarkerArray]]:
-    """Time, numbers of the obstacles that have a place, and message, of every frame of the drive."""
+def messages(track_timeout: float) -> list[tuple[float, set[tuple[str, int]], MarkerArray]]:
+    """Time, namespaces and numbers of what should be drawn, and message, of every frame of the drive."""
     tracker = Tracker()
     sent = []
     for index, ranges in enumerate(DRIVE):
         now = index * PERIOD
         found = tracker.update([obstacle(each) for each in ranges], now, track_timeout)
-        placed = {each.number for each in found if each.range is not None}
+        placed = {(name, each.number) for name in ("box", "range") for each in found if each.range is not None}
+        placed |= {
+            ("speed", each.number)
+            for each in found
+            if each.range is not None and each.velocity is not None and abs(each.velocity[1]) > SLOWEST
+        }
         sent.append((now, placed, markers_message(found, Header(frame_id="camera"), UNCHANGED, track_timeout)))
     return sent
 
@@ -81,10 +86,10 @@ def test_a_viewer_shows_what_was_sent_last_and_nothing_else(every: int) -> None:
     for now, placed, message in messages(1.0)[::every]:
         viewer.take(message, now)
         shown = viewer.shown(now)
-        assert set(shown) == {(name, number) for name in ("box", "range") for number in placed}
+        assert set(shown) == placed
         assert list(shown.values()) == [each for each in message.markers if each.action == Marker.ADD]
         counts.append(len(placed))
-    assert max(counts) >= 2, "the drive shows too little"
+    assert max(counts) >= 4, "the drive shows too little"
     assert min(counts) == 0
 
 
@@ -95,6 +100,6 @@ def test_boxes_do_not_outlive_the_node(track_timeout: float, lasts: float) -> No
     viewer = Viewer()
     now, placed, message = messages(track_timeout)[2]
     viewer.take(message, now)
-    assert len(placed) == 3
+    assert len(placed) == 6
     assert len(viewer.shown(now + lasts - 0.001)) == 6
     assert not viewer.shown(now + lasts + 0.001)

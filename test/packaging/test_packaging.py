@@ -18,6 +18,12 @@ CHECK = (
     "print(densehybrid_ros.__file__); print(c.BUNDLED.is_file())"
 )
 
+SEGMENTED = (
+    "import numpy, densehybrid_ros; scene = densehybrid_ros.Segmenter.load(device='cpu', engine='torch')("
+    "numpy.zeros((96, 160, 3), numpy.uint8)); assert scene.open_set.shape == (96, 160)"
+)
+VERSION = ElementTree.parse(REPOSITORY / "package.xml").getroot().findtext("version")
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
@@ -51,8 +57,8 @@ def test_package_xml_is_format_3_for_ament_python() -> None:
     package.parse_package(str(REPOSITORY))
 
 
-@pytest.mark.slow
-def test_an_editable_install_finds_models_training_and_weights(checkout: Path, tmp_path: Path) -> None:
+def environment(tmp_path: Path) -> Path:
+    """A new virtual environment in which pip and all requirements are found, after its own packages."""
     venv = tmp_path / "venv"
     run([sys.executable, "-m", "venv", "--without-pip", str(venv)], tmp_path)
     site = subprocess.run(
@@ -62,14 +68,41 @@ def test_an_editable_install_finds_models_training_and_weights(checkout: Path, t
         check=True,
     ).stdout.strip()
     own = next((venv / "lib").glob("python3*")) / "site-packages"
-    # pip, setuptools and all requirements, last in order: this environment's own packages come first
     (own / "zz_requirements.pth").write_text(f"{site}\n")
-    python = str(venv / "bin" / "python")
+    return venv
+
+
+@pytest.mark.slow
+def test_an_editable_install_finds_models_training_and_weights(checkout: Path, tmp_path: Path) -> None:
+    python = str(environment(tmp_path) / "bin" / "python")
     run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(checkout)], tmp_path)
     output = run([python, "-c", CHECK], tmp_path).split()
     assert Path(output[0]).parent == checkout / "densehybrid_ros"
     assert output[1] == "True"
-    assert "evaluate" in run([str(venv / "bin" / "densehybrid"), "--help"], tmp_path)
+    assert "evaluate" in run([str(Path(python).with_name("densehybrid")), "--help"], tmp_path)
+
+
+@pytest.mark.slow
+def test_a_wheel_from_the_sdist_works_outside_the_checkout(checkout: Path, tmp_path: Path) -> None:
+    venv = environment(tmp_path)
+    python, built = str(venv / "bin" / "python"), tmp_path / "built"
+    build = f"from setuptools import build_meta; build_meta.build_sdist({str(built)!r})"
+    run([sys.executable, "-c", build], checkout)
+    (sdist,) = built.iterdir()
+    shutil.rmtree(checkout)
+    run(
+        [python, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(built), str(sdist)],
+        tmp_path,
+    )
+    (wheel,) = built.glob("*.whl")
+    run([python, "-m", "pip", "install", "-q", "--no-deps", str(wheel)], tmp_path)
+    output = run([python, "-c", CHECK], tmp_path).split()
+    assert Path(output[0]).is_relative_to(venv)
+    assert output[1] == "True"
+    assert run([str(venv / "bin" / "densehybrid"), "--version"], tmp_path) == f"densehybrid_ros {VERSION}\n"
+    for name in ("package.xml", "launch/camera.launch.py", "config/segmenter.yaml", "config/camera.rviz"):
+        assert (venv / "share" / "densehybrid_ros" / name).is_file(), name
+    run([python, "-c", SEGMENTED], tmp_path)
 
 
 @pytest.mark.slow

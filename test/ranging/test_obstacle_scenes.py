@@ -207,6 +207,9 @@ def test_limits_and_the_gate_leave_obstacles_out(made: Made) -> None:
     assert [round(each.range or 0) for each in made.obstacles(ranges, max_range=40)] == [8, 30]
     assert [round(each.range or 0) for each in made.obstacles(ranges, min_obstacle_area=200)] == [8, 50]
     assert [round(each.range or 0) for each in made.obstacles(ranges, road_gate=True)] == [8, 30]
+    limits, score = RangingSettings(min_range=10, max_range=40), np.zeros((HEIGHT, WIDTH), np.float32)
+    left_out = survey(made.open_set, score, UNKNOWN, [ROAD], PINHOLE, ranges, limits).too_near
+    assert [each.left for each in left_out] == [100]
 
 
 def test_too_few_valid_pixels_are_not_believed(made: Made) -> None:
@@ -256,6 +259,10 @@ def test_the_cloud_holds_the_obstacle_and_nothing_behind_it(made: Made) -> None:
     assert points.size == 40 * 60
     np.testing.assert_allclose(points["z"], 10.0, rtol=1e-5)
     assert set(points["obstacle_id"]) == {numbered.obstacles[0].number}
+    assert np.isnan(points["closing_speed"]).all()
+    (moving,) = numbered.obstacles
+    faster = obstacle_points(replace(numbered, obstacles=(replace(moving, closing_speed=3.5),)), score)
+    assert set(faster["closing_speed"]) == {3.5}
     rows, columns = np.divmod(points["score"].astype(int), WIDTH)
     np.testing.assert_allclose(points["x"], (columns - PINHOLE.cx) * 10 / PINHOLE.fx, atol=1e-4)
     np.testing.assert_allclose(points["y"], (rows - PINHOLE.cy) * 10 / PINHOLE.fy, atol=1e-4)

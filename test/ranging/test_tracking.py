@@ -42,6 +42,13 @@ class Axis:
         self.covariance = self.covariance - np.outer(gain, self.covariance[0])
 
 
+def test_what_crosses_the_road_moves_across_and_comes_no_nearer() -> None:
+    tracker = Tracker()
+    for step in range(20):
+        (found,) = tracker.update([obstacle(-3.0 + 0.2 * step, 15.0)], 0.1 * step, 1.0)
+    assert found.velocity == (pytest.approx(2.0, abs=0.1), pytest.approx(0.0, abs=0.05))
+
+
 def test_the_closing_speed_is_that_of_a_kalman_filter_on_the_ground_plane() -> None:
     rng = np.random.default_rng(0)
     tracker, axis = Tracker(), None
@@ -57,8 +64,10 @@ def test_the_closing_speed_is_that_of_a_kalman_filter_on_the_ground_plane() -> N
         assert found.number == 1
         if step + 1 < FRAMES_FOR_SPEED:
             assert found.closing_speed is None
+            assert found.velocity is None
         else:
             assert found.closing_speed == pytest.approx(-axis.state[1], rel=1e-6)
+            assert found.velocity == pytest.approx((0.0, -found.closing_speed))
     assert found.closing_speed == pytest.approx(6.0, abs=1.5)
 
 

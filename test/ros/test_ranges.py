@@ -137,8 +137,9 @@ def test_disparity_gives_ranges_points_and_markers(start: Callable[..., Any], ri
     cloud, markers = rig.clouds[0], rig.markers[0].markers
     for header in (cloud.header, *(each.header for each in markers)):
         assert (header.stamp.sec, header.stamp.nanosec, header.frame_id) == (second, 250_000_000, "front_camera")
-    assert [field.name for field in cloud.fields] == ["x", "y", "z", "score", "obstacle_id"]
-    points = np.frombuffer(cloud.data, [(name, "<f4") for name in ("x", "y", "z", "score")] + [("id", "<u4")])
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "score", "obstacle_id", "closing_speed"]
+    kinds = [(name, "<f4") for name in ("x", "y", "z", "score")] + [("id", "<u4"), ("speed", "<f4")]
+    points = np.frombuffer(cloud.data, kinds)
     assert {int(each) for each in np.unique(points["id"])} == {each["id"] for each in found["obstacles"]}
     for obstacle in found["obstacles"]:
         depths = points["z"][points["id"] == obstacle["id"]]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, QoSPolicyKind, QoSProfile, ReliabilityPolicy, qos_check_compatible
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -15,11 +14,18 @@ from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.nodes.common.distributions import (
+    SubscriptionEventCallbacks,
+    UnsupportedEventTypeError,
+    publisher_count,
+)
 from densehybrid_ros.nodes.common.topics import message_type, quality_of
 from densehybrid_ros.topics import Topic
 
 Listen: TypeAlias = "Callable[[Topic, Callable[[Any], None]], Inlet]"
 """Subscribes to a camera's topic."""
+OURS = "best_available"
+"""The reliability that is ours to choose."""
 SHOWN = 3
 """Topics and nodes that a sentence names."""
 
@@ -70,7 +76,7 @@ class Inlet:
     def publishers(self) -> int:
         """How many there are that it hears; 0 once it is closed."""
         with self._lock:
-            return 0 if self._closed else self._subscription.get_publisher_count()
+            return 0 if self._closed else publisher_count(self._node, self._subscription)
 
     def close(self) -> None:
         """Ends the deliveries."""
@@ -148,15 +154,16 @@ def misfit(topic: str, kind: str, quality: QoSProfile, offers: Sequence[TopicEnd
 
 def _asked_reliability(node: Node, topic: str) -> ReliabilityPolicy | None:
     """What the user wants of the topic's subscription; None where it is ours to choose."""
-    name, ours = f"qos_overrides.{topic}.subscription.reliability", ReliabilityPolicy.BEST_AVAILABLE
+    name = f"qos_overrides.{topic}.subscription.reliability"
     if not node.has_parameter(name):
         about = ParameterDescriptor(description="best_available = as its publishers offer it", read_only=True)
-        node.declare_parameter(name, ours.name.lower(), about)
+        node.declare_parameter(name, OURS, about)
     value = node.get_parameter(name).value
     known = {each.name.lower(): each for each in ReliabilityPolicy if each != ReliabilityPolicy.UNKNOWN}
-    if value not in known:
-        raise SetupError(f"{name} '{value}' is unknown; choose one of {', '.join(known)}")
-    return None if known[value] == ours else known[value]
+    known.pop(OURS, None)  # Humble does not know it by itself
+    if value != OURS and value not in known:
+        raise SetupError(f"{name} '{value}' is unknown; choose one of {', '.join([*known, OURS])}")
+    return known.get(value)
 
 
 def _node_of(offer: TopicEndpointInfo) -> str:

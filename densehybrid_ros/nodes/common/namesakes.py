@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
+
+from densehybrid_ros.nodes.common.distributions import ClockType
 
 PERIOD = 2.0
 """s between two looks."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
@@ -28,6 +27,7 @@ from densehybrid_ros.metrics.by_range import RangeTable, table_dict, table_text
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.table import percents_text
 from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.common.distributions import ClockType
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.stamps import CLOCK_JUMP, nanoseconds

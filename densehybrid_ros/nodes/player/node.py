@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -23,6 +22,7 @@ from std_srvs.srv import SetBool
 
 from densehybrid_ros.convert.images import FrameError
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.nodes.common.distributions import ClockType
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.topics import message_type, publisher

@@ -16,6 +16,7 @@ from rclpy.parameter import Parameter
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.nodes.common.distributions import on_change
 from densehybrid_ros.nodes.common.parameters import declare_settings, normalised, settings_after
 from densehybrid_ros.nodes.segmenter.settings import LIVE, Settings
 from densehybrid_ros.ranging.survey import drivable_ids
@@ -39,9 +40,7 @@ class LiveSettings:
         """The last threshold that came from the weights and not from the user."""
         self._offered: float | None = None
         """The threshold that the change in hand would bring."""
-        node.add_pre_set_parameters_callback(self._complete)
-        node.add_on_set_parameters_callback(self._check)
-        node.add_post_set_parameters_callback(self._apply)
+        on_change(node, self._complete, self._check, self._apply)
 
     def hold(self) -> None:
         """From now on only LIVE settings change."""

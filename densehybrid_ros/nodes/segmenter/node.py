@@ -16,7 +16,6 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from std_srvs.srv import SetBool
@@ -28,6 +27,7 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.background import finished, in_background
 from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.common.distributions import ClockType
 from densehybrid_ros.nodes.common.overrides import useless_overrides
 from densehybrid_ros.nodes.common.running import NodeFailed, run_node
 from densehybrid_ros.nodes.common.topics import publisher

@@ -64,7 +64,7 @@ def test_an_unknown_reliability_is_refused_with_the_choices(make_node: Callable[
 def test_a_publisher_that_is_not_heard_is_named_with_the_reason() -> None:
     def offer(kind: str, reliability: ReliabilityPolicy) -> TopicEndpointInfo:
         quality = QoSProfile(depth=1, reliability=reliability)
-        return TopicEndpointInfo("driver", "/cam", kind, qos_profile=quality)
+        return TopicEndpointInfo(node_name="driver", node_namespace="/cam", topic_type=kind, qos_profile=quality)
 
     wanted = QoSProfile(depth=5, reliability=RELIABLE)
     fits, quick = offer(IMAGE.kind, RELIABLE), offer(IMAGE.kind, BEST_EFFORT)

@@ -22,6 +22,8 @@ class RangeReport:
     """m"""
     delay: float | None = None
     """s by which its distances came after the image; None where none came."""
+    no_scan: str = ""
+    """Why ~/obstacles/scan, which is wanted, could not be made."""
 
     @property
     def status(self) -> str:
@@ -31,7 +33,9 @@ class RangeReport:
 NO_RANGES = RangeReport()
 
 
-def report_of(source: str, trouble: str, obstacles: Sequence[Obstacle], delay: float | None) -> RangeReport:
+def report_of(
+    source: str, trouble: str, obstacles: Sequence[Obstacle], delay: float | None, no_scan: str = ""
+) -> RangeReport:
     """The report of one frame; where nothing tells distances, that is no trouble."""
     ranges = [obstacle.range for obstacle in obstacles if obstacle.range is not None]
     return RangeReport(
@@ -41,6 +45,7 @@ def report_of(source: str, trouble: str, obstacles: Sequence[Obstacle], delay: f
         without_range=len(obstacles) - len(ranges),
         nearest=min(ranges, default=None),
         delay=delay,
+        no_scan=no_scan,
     )
 
 
@@ -56,4 +61,5 @@ def worst_of(reports: Sequence[RangeReport]) -> RangeReport:
         without_range=sum(report.without_range for report in reports),
         nearest=min((report.nearest for report in reports if report.nearest is not None), default=None),
         delay=max((report.delay for report in reports if report.delay is not None), default=None),
+        no_scan=next((report.no_scan for report in reports if report.no_scan), ""),
     )

@@ -62,8 +62,8 @@ class RangeWork:
         frame = frame.at_image_size()
         seen, why_not = self._survey(frame, source, again)
         delay = frame.found.delay if frame.found else None
-        trouble = self._outputs.obstacles.publish(frame, seen, source, why_not, delay)
-        self.report = report_of(source, why_not or trouble, seen.obstacles, delay)
+        omitted = self._outputs.obstacles.publish(frame, seen, source, why_not, delay)
+        self.report = report_of(source, why_not or omitted.posed, seen.obstacles, delay, omitted.scan)
         self._outputs.publish_overlay(frame, seen.obstacles, with_ranges=bool(source))
 
     def _awaits_distances(self, frame: Frame) -> bool:
@@ -109,7 +109,7 @@ class RangeWork:
         )
         limits = settings.track_timeout, settings.min_hits
         obstacles = self._tracker.update(seen.obstacles, frame.stamp * 1e-9, *limits, again=again)
-        return replace(seen, obstacles=obstacles), (
+        return replace(seen, obstacles=obstacles, why_no_view=no_pinhole), (
             found.why_not if found else self._why_not(frame, source)
         ) or no_pinhole
 

@@ -11,9 +11,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from densehybrid_ros.nodes.segmenter.distances.range_report import NO_RANGES, RangeReport, worst_of
 from densehybrid_ros.nodes.segmenter.health.inputs import UNKNOWN_INPUTS, InputReport
 from densehybrid_ros.nodes.segmenter.health.statistics import STAGES, Counts, Snapshot, together
+from densehybrid_ros.topics import OBSTACLE_SCAN
 
 OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
-
 
 LOST_SHARE, FEWEST_LOST = 0.05, 0.5
 """Share of a camera's frames, and frames per second, that may be lost on the way without a warning."""
@@ -124,6 +124,8 @@ def _findings(camera: CameraReport) -> Iterator[tuple[bytes, str, str]]:
         yield WARN, "calibration", f"no camera_info comes: {inputs.no_camera_info}"
     if camera.ranging.trouble:
         yield WARN, "ranges", f"ranges: {camera.ranging.trouble}"
+    if camera.ranging.no_scan:
+        yield WARN, "scan", f"{OBSTACLE_SCAN.name}: {camera.ranging.no_scan}"
 
 
 def _loss(now: Snapshot, inputs: InputReport) -> str:

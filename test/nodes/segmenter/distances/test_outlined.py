@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 from densehybrid_ros.core.scenes import Scene
 from densehybrid_ros.nodes.segmenter.distances.range_work import RangeWork
+from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import Omitted
 from densehybrid_ros.nodes.segmenter.settings import Settings
 
 ROAD, SKY, UNKNOWN = 0, 1, 2
@@ -20,7 +21,7 @@ class Outputs:
     """Keeps what would be drawn: the areas of the outlined regions of each frame, px."""
 
     def __init__(self) -> None:
-        self.obstacles = SimpleNamespace(publish=lambda *arguments: "")
+        self.obstacles = SimpleNamespace(publish=lambda *arguments: Omitted())
         self.outlined: list[list[int]] = []
 
     def publish_overlay(self, frame: Any, obstacles: Any, with_ranges: bool) -> None:

@@ -35,3 +35,9 @@ def test_trouble_of_one_camera_shows_before_all_else() -> None:
     assert (worst.obstacles, worst.without_range, worst.nearest, worst.delay) == (2, 1, 30.0, 0.25)
     assert worst_of([NO_RANGES, good]).status == "depth"
     assert worst_of([]) == NO_RANGES
+
+
+def test_a_scan_that_cannot_be_made_is_told_apart_from_ranges() -> None:
+    good, bad = report_of("depth", "", [FAR], 0.25), report_of("", "", [FAR], None, "no level frame")
+    assert (bad.status, bad.no_scan, good.no_scan) == ("off", "no level frame", "")
+    assert worst_of([good, bad]).no_scan == "no level frame"

@@ -23,6 +23,7 @@ from densehybrid_ros.nodes.segmenter.distances import range_input, range_work
 from densehybrid_ros.nodes.segmenter.distances.range_input import RangeInput
 from densehybrid_ros.nodes.segmenter.distances.range_work import MOST_WAITING, RangeWork
 from densehybrid_ros.nodes.segmenter.frame import Frame
+from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import Omitted
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.topics import OBSTACLES_JSON, Topic
 
@@ -115,11 +116,11 @@ def make_rig(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rig]:
             callbacks[topic.name] = callback
             return SimpleNamespace(publishers=lambda: int(topic.name == "disparity"))
 
-        def keep(frame: Frame, seen: Any, source: str, why_not: str, delay: float | None) -> str:
+        def keep(frame: Frame, seen: Any, source: str, why_not: str, delay: float | None) -> Omitted:
             number = round(frame.stamp * 6 / 1e9)
             rig.latency[number] = now[0] - frame.taken_at
             rig.out.append((number, why_not, delay, [each.range for each in seen.obstacles]))
-            return ""
+            return Omitted()
 
         calibration = camera_info_message(CAMERA, Header(), 0.0)
         live: Any = SimpleNamespace(current=settings)
