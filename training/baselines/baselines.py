@@ -25,6 +25,7 @@ from densehybrid_ros.training.baselines.input_perturbation import odin
 from densehybrid_ros.training.baselines.known_image import Extent, Fitting, Statistics
 from densehybrid_ros.training.baselines.mixture import PreLogitMixture
 from densehybrid_ros.training.baselines.openmax import LogitTails, openmax
+from densehybrid_ros.training.baselines.pre_logit_flow import PreLogitFlow, PreLogitFlowFit, flow_score
 from densehybrid_ros.training.baselines.settings import ScoreSettings
 from densehybrid_ros.training.baselines.standardised_max_logits import (
     MaxLogitMoments,
@@ -40,6 +41,7 @@ FITTINGS: dict[str, Callable[[Extent], Fitting]] = {
     "mahalanobis": TiedGaussians,
     "embedding_density": ClassGaussians,
     "gmm": PreLogitMixture,
+    "pre_logit_flow": PreLogitFlowFit,
 }
 """Kind of statistics → what gathers them."""
 
@@ -101,6 +103,10 @@ def _density(statistics: Statistics, settings: ScoreSettings) -> ImageScore:
     return partial(negative_log_density, **statistics)
 
 
+def _flow(statistics: Statistics, settings: ScoreSettings) -> ImageScore:
+    return partial(flow_score, flow=PreLogitFlow(**statistics))
+
+
 BASELINES: dict[str, Baseline] = {
     "energy": Baseline(_energy),
     "sml": Baseline(_sml, statistics="sml"),
@@ -112,6 +118,7 @@ BASELINES: dict[str, Baseline] = {
     "mahalanobis": Baseline(of_image=_mahalanobis, statistics="mahalanobis"),
     "embedding_density": Baseline(of_image=_density, statistics="embedding_density"),
     "gmm": Baseline(of_image=_density, statistics="gmm"),
+    "pre_logit_flow": Baseline(of_image=_flow, statistics="pre_logit_flow"),
 }
 
 
