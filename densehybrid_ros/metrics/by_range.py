@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,11 @@ class RangeRow:
     anomalous_pixels: int
     ranking: Ranking | None
     """None where there are no pixels of one kind."""
+
+    @property
+    def name(self) -> str:
+        """As readers see it: all, or both limits."""
+        return "all" if self.low is None or self.high is None else f"{self.low:g}-{self.high:g}"
 
 
 class RangeTable:
@@ -80,7 +85,11 @@ class RangeTable:
 
     def points(self) -> OperatingPoints | None:
         """Of all pixels together; None where there are no pixels of one kind."""
-        return self._all.points() if self._all.counts.all() else None
+        return self.row_points()[0]
+
+    def row_points(self) -> list[OperatingPoints | None]:
+        """For each of `rows`; None where there are no pixels of one kind."""
+        return [each.points() if each.counts.all() else None for each in (self._all, *self._bins)]
 
     def rows(self) -> list[RangeRow]:
         """The overall row, then one for each bin from the nearest to the farthest."""
@@ -89,10 +98,13 @@ class RangeTable:
 
     def drawn(self, draws: NDArray[np.int64]) -> list[list[Ranking]]:
         """For each of `rows`, its ranking in each draw (B, P) of the P frames so far; empty where it has none."""
-        pairs = zip([self._all, *self._bins], self._pictures, strict=True)
-        return [
-            pictures.drawn_rankings(draws, pixels.points()) if pixels.counts.all() else [] for pixels, pictures in pairs
-        ]
+        pairs = zip(self.row_points(), self._pictures, strict=True)
+        return [pictures.drawn_rankings(draws, points) if points else [] for points, pictures in pairs]
+
+    def drawn_points(self, draws: NDArray[np.int64]) -> list[Iterator[OperatingPoints | None] | None]:
+        """For each of `rows`, its points in each draw, None in draws that lack a kind of pixels; None where it does."""
+        pairs = zip(self.row_points(), self._pictures, strict=True)
+        return [pictures.drawn(draws, points) if points else None for points, pictures in pairs]
 
 
 def _row(pixels: ScoreSketch, low: float | None, high: float | None) -> RangeRow:
@@ -134,8 +146,7 @@ def table_text(rows: Sequence[RangeRow], intervals: Sequence[Ends] = ()) -> str:
 
 
 def _cells(row: RangeRow, ends: Ends) -> list[str]:
-    name = "all" if row.low is None or row.high is None else f"{row.low:g}-{row.high:g}"
-    return [name, *percent_cells(row_percents(row), ends), str(row.inlier_pixels), str(row.anomalous_pixels)]
+    return [row.name, *percent_cells(row_percents(row), ends), str(row.inlier_pixels), str(row.anomalous_pixels)]
 
 
 def _figures(row: RangeRow) -> dict[str, Any]:
