@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from densehybrid_ros.labels import IGNORE, OUTLIER
 from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
-from densehybrid_ros.metrics.score_sketch import ScoreSketch
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
 from densehybrid_ros.metrics.table import Ends, percent_cells, percent_headings, table_lines
 
 EDGES = np.arange(5, 51, 5, dtype=np.float32)
 """m; a bin runs from one of them (inclusive) to the next (exclusive)."""
-KEPT_IN_BIN = 1 << 19
-"""Pixels of a bin that are ranked exactly."""
+KEPT_IN_BIN = 1 / 8
+"""Share of the pixels that are ranked exactly in all: so many are in each bin."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class RangeRow:
 class RangeTable:
     """Collects the pixels of many frames."""
 
-    def __init__(self, pictures: int = 0) -> None:
-        """`pictures`: how many frames will come, where they are to be drawn anew."""
-        self._all = ScoreSketch()
-        self._bins = [ScoreSketch(KEPT_IN_BIN) for _ in EDGES[1:]]
+    def __init__(self, pictures: int = 0, kept_pixels: int = KEPT_PIXELS) -> None:
+        """`pictures`: how many frames will come, where they are to be drawn anew; `kept_pixels`: ranked exactly."""
+        self._all = ScoreSketch(kept_pixels)
+        self._bins = [ScoreSketch(int(KEPT_IN_BIN * kept_pixels)) for _ in EDGES[1:]]
         self._pictures = [PictureScores(pictures, MEMORY // len(EDGES)) for _ in EDGES] if pictures else []
         """Of the rows."""
 

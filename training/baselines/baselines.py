@@ -73,8 +73,9 @@ def _sml(statistics: Statistics, settings: ScoreSettings) -> Score:
 
 def _sml_smoothed(statistics: Statistics, settings: ScoreSettings) -> ImageScore:
     def score(seen: SeenImage) -> Tensor:
-        logits = seen.logits
-        return suppressed_and_smoothed(standardised_max_logit(logits, **statistics), first_maximum(logits))
+        logits = seen.inside.logits
+        score = seen.of_logits(logits, lambda part: standardised_max_logit(part, **statistics))
+        return suppressed_and_smoothed(score, seen.of_logits(logits, first_maximum))
 
     return score
 

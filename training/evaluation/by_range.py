@@ -45,7 +45,7 @@ from densehybrid_ros.training.evaluation.evidence.gathering import Picture, draw
 from densehybrid_ros.training.evaluation.pictures import scores_text
 from densehybrid_ros.training.evaluation.range_false_alarms import RangeFalseAlarms
 from densehybrid_ros.training.evaluation.task import Report, Task
-from densehybrid_ros.training.evaluation.validate import ranked
+from densehybrid_ros.training.evaluation.validate import KEPT, kept_of_each, ranked
 
 TRAIN_IDS = {NON_HAZARD_TRAIN_ID, FREE_TRAIN_ID, OBSTACLE_TRAIN_ID, IGNORE}
 NAMED_AT_MOST = 10
@@ -149,8 +149,9 @@ def evaluate_lostandfound(
         raise SetupError(
             f"none of the {len(frames)} frames in {root}, split {split}, has labels; unpack gtCoarse there"
         )
+    kept = kept_of_each(KEPT, len(scores))
     result = RangeEvaluation(
-        tables={name: RangeTable(len(labelled) if draw else 0) for name in scores},
+        tables={name: RangeTable(len(labelled) if draw else 0, kept) for name in scores},
         judged=labelled,
         without_range=[frame.name for frame in labelled if not (frame.disparity and frame.camera)],
         without_labels=[frame.name for frame in frames if not (frame.label_ids or frame.label_train_ids)],
