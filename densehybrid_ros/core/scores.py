@@ -92,6 +92,7 @@ NOT_LIVE: dict[str, str] = {
     "mahalanobis": _NEEDS_STATISTICS,
     "embedding_density": _NEEDS_STATISTICS,
     "gmm": _NEEDS_STATISTICS,
+    "pre_logit_flow": _NEEDS_STATISTICS,
     "odin": f"needs gradients and two passes: {_EVALUATED}",
     "mc_dropout": f"needs several passes of the classifier: {_EVALUATED}",
 }

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from densehybrid_ros.core.fit import Fit
+from densehybrid_ros.core.maps.choice import on_cpu
+from densehybrid_ros.core.maps.strips import fill_in_strips
 from densehybrid_ros.models.pre_logits import Inside
 
 
@@ -26,6 +28,20 @@ class SeenImage:
     def logits(self) -> Tensor:
         """(1, K, H, W) of the image."""
         return self.fitted.to_image(self.inside.logits)
+
+    def of_logits(self, logits: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
+        """(1, H, W) of the image, float32, without gradients; on a CPU never of the whole image at once.
+
+        Args:
+            logits: (1, K, h, w) of the network.
+            score: (1, K, …) logits → (1, …), of every pixel by itself.
+        """
+        own = logits.detach()
+        if not on_cpu(own):
+            return score(self.fitted.to_image(own)).float()
+        found = torch.empty(1, *self.fitted.image)
+        fill_in_strips({"": found}, own, own[:, :1], self.fitted, lambda part, _: {"": score(part)})
+        return found
 
     def of_cells(self, values: Tensor) -> Tensor:
         """(h·w,) a value for each cell of the pre-logits, row by row → (1, H, W) of the image, bilinear."""

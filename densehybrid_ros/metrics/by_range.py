@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from densehybrid_ros.labels import IGNORE, OUTLIER
 from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
-from densehybrid_ros.metrics.score_sketch import ScoreSketch
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
 from densehybrid_ros.metrics.table import Ends, percent_cells, percent_headings, table_lines
 
 EDGES = np.arange(5, 51, 5, dtype=np.float32)
 """m; a bin runs from one of them (inclusive) to the next (exclusive)."""
-KEPT_IN_BIN = 1 << 19
-"""Pixels of a bin that are ranked exactly."""
+KEPT_IN_BIN = 1 / 8
+"""Share of the pixels that are ranked exactly in all: so many are in each bin."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,19 @@ class RangeRow:
     ranking: Ranking | None
     """None where there are no pixels of one kind."""
 
+    @property
+    def name(self) -> str:
+        """As readers see it: all, or both limits."""
+        return "all" if self.low is None or self.high is None else f"{self.low:g}-{self.high:g}"
+
 
 class RangeTable:
     """Collects the pixels of many frames."""
 
-    def __init__(self, pictures: int = 0) -> None:
-        """`pictures`: how many frames will come, where they are to be drawn anew."""
-        self._all = ScoreSketch()
-        self._bins = [ScoreSketch(KEPT_IN_BIN) for _ in EDGES[1:]]
+    def __init__(self, pictures: int = 0, kept_pixels: int = KEPT_PIXELS) -> None:
+        """`pictures`: how many frames will come, where they are to be drawn anew; `kept_pixels`: ranked exactly."""
+        self._all = ScoreSketch(kept_pixels)
+        self._bins = [ScoreSketch(int(KEPT_IN_BIN * kept_pixels)) for _ in EDGES[1:]]
         self._pictures = [PictureScores(pictures, MEMORY // len(EDGES)) for _ in EDGES] if pictures else []
         """Of the rows."""
 
@@ -80,7 +85,11 @@ class RangeTable:
 
     def points(self) -> OperatingPoints | None:
         """Of all pixels together; None where there are no pixels of one kind."""
-        return self._all.points() if self._all.counts.all() else None
+        return self.row_points()[0]
+
+    def row_points(self) -> list[OperatingPoints | None]:
+        """For each of `rows`; None where there are no pixels of one kind."""
+        return [each.points() if each.counts.all() else None for each in (self._all, *self._bins)]
 
     def rows(self) -> list[RangeRow]:
         """The overall row, then one for each bin from the nearest to the farthest."""
@@ -89,10 +98,13 @@ class RangeTable:
 
     def drawn(self, draws: NDArray[np.int64]) -> list[list[Ranking]]:
         """For each of `rows`, its ranking in each draw (B, P) of the P frames so far; empty where it has none."""
-        pairs = zip([self._all, *self._bins], self._pictures, strict=True)
-        return [
-            pictures.drawn_rankings(draws, pixels.points()) if pixels.counts.all() else [] for pixels, pictures in pairs
-        ]
+        pairs = zip(self.row_points(), self._pictures, strict=True)
+        return [pictures.drawn_rankings(draws, points) if points else [] for points, pictures in pairs]
+
+    def drawn_points(self, draws: NDArray[np.int64]) -> list[Iterator[OperatingPoints | None] | None]:
+        """For each of `rows`, its points in each draw, None in draws that lack a kind of pixels; None where it does."""
+        pairs = zip(self.row_points(), self._pictures, strict=True)
+        return [pictures.drawn(draws, points) if points else None for points, pictures in pairs]
 
 
 def _row(pixels: ScoreSketch, low: float | None, high: float | None) -> RangeRow:
@@ -134,8 +146,7 @@ def table_text(rows: Sequence[RangeRow], intervals: Sequence[Ends] = ()) -> str:
 
 
 def _cells(row: RangeRow, ends: Ends) -> list[str]:
-    name = "all" if row.low is None or row.high is None else f"{row.low:g}-{row.high:g}"
-    return [name, *percent_cells(row_percents(row), ends), str(row.inlier_pixels), str(row.anomalous_pixels)]
+    return [row.name, *percent_cells(row_percents(row), ends), str(row.inlier_pixels), str(row.anomalous_pixels)]
 
 
 def _figures(row: RangeRow) -> dict[str, Any]:

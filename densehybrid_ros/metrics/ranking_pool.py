@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from densehybrid_ros.labels import IGNORE, OUTLIER
 from densehybrid_ros.metrics.picture_scores import PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
-from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
+from densehybrid_ros.metrics.score_sketch import FINE, KEPT_PIXELS, Resolution, ScoreSketch
 
 
 class RankingPool:
     """Collects pixels of many images and ranks them together, in constant memory (see `score_sketch`)."""
 
-    def __init__(self, kept_pixels: int = KEPT_PIXELS, pictures: int = 0) -> None:
+    def __init__(self, kept_pixels: int = KEPT_PIXELS, pictures: int = 0, resolution: Resolution = FINE) -> None:
         """`pictures`: how many will come, where they are to be drawn anew."""
-        self._scores = ScoreSketch(kept_pixels)
+        self._scores = ScoreSketch(kept_pixels, resolution)
         self.pictures = PictureScores(pictures) if pictures else None
         """Each by itself."""
 

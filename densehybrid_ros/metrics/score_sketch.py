@@ -22,7 +22,7 @@ SHARES = 1 << 15
 GROWTH = 2.0**-12
 """By which a cell adds to the pixels of its kind above it."""
 MOST_EDGES = 1 << 19
-"""12 MiB; with more, those that tell little are left out."""
+"""12 MiB, of the finest resolution; with more, those that tell little are left out."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Resolution:
 
 
 FINE = Resolution(SHARES, GROWTH)
+COARSE = Resolution(SHARES >> 3, 8 * GROWTH)
+"""An eighth of the memory, for thresholds and rates to a thousandth."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class Cells:
 class ScoreSketch:
     """Collects the scores of inlier and anomalous pixels."""
 
-    def __init__(self, kept_pixels: int = KEPT_PIXELS) -> None:
-        self._kept_pixels = kept_pixels
+    def __init__(self, kept_pixels: int = KEPT_PIXELS, resolution: Resolution = FINE) -> None:
+        self._kept_pixels, self._resolution = kept_pixels, resolution
         self._kept: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]] = ([], [])
         """Inlier and anomalous scores that are in no cell."""
         self._cells: Cells | None = None
@@ -95,8 +97,9 @@ class ScoreSketch:
         kept = [np.concatenate([np.zeros(0, np.float32), *each]) for each in self._kept]
         for each in kept:
             each.sort()
-        cells = first_cells(kept) if self._cells is None else grown(self._cells, kept)
-        return thinned(cells) if cells.edges.size > MOST_EDGES else cells
+        own = self._resolution
+        cells = first_cells(kept, own) if self._cells is None else grown(self._cells, kept, own)
+        return thinned(cells, own) if cells.edges.size > MOST_EDGES * own.shares // FINE.shares else cells
 
 
 def first_cells(scores: list[NDArray[np.float32]], resolution: Resolution = FINE) -> Cells:
@@ -105,31 +108,31 @@ def first_cells(scores: list[NDArray[np.float32]], resolution: Resolution = FINE
     return Cells(edges, _counts_below(scores, edges))
 
 
-def grown(cells: Cells, scores: list[NDArray[np.float32]]) -> Cells:
+def grown(cells: Cells, scores: list[NDArray[np.float32]], resolution: Resolution = FINE) -> Cells:
     """With more inlier and anomalous scores, both sorted; cells that have become too large are cut."""
     edges = merged(cells.edges, _limits(scores))
     below = cells.below_others(edges) + _counts_below(scores, edges)
-    cuts = telling_edges(scores)
-    cuts = cuts[too_large(below)[np.searchsorted(edges, cuts, side="right") - 1]]
+    cuts = telling_edges(scores, resolution)
+    cuts = cuts[too_large(below, resolution)[np.searchsorted(edges, cuts, side="right") - 1]]
     if not cuts.size:
         return Cells(edges, below)
     edges = merged(edges, cuts)
     return Cells(edges, cells.below_others(edges) + _counts_below(scores, edges))
 
 
-def too_large(below: NDArray[np.float64]) -> NDArray[np.bool_]:
+def too_large(below: NDArray[np.float64], resolution: Resolution) -> NDArray[np.bool_]:
     """(E,) whether the cell from each of the edges to the next holds twice as much of a kind as it should."""
     inside = np.diff(below, append=below[:, -1:])
     totals = below[:, -1:]
-    large = (inside > totals * (2 / SHARES)) | (inside > (totals - below) * (2 * GROWTH))
+    large = (inside > totals * (2 / resolution.shares)) | (inside > (totals - below) * (2 * resolution.growth))
     return large[0] | large[1]
 
 
-def thinned(cells: Cells) -> Cells:
+def thinned(cells: Cells, resolution: Resolution = FINE) -> Cells:
     """Without the edges between which there is little."""
     chosen = [np.array([0, cells.edges.size - 1])]
     for counts in cells.below:
-        places = np.searchsorted(counts, counts[-1] - 1 - telling_ranks(int(counts[-1])), side="right") - 1
+        places = np.searchsorted(counts, counts[-1] - 1 - telling_ranks(int(counts[-1]), resolution), side="right") - 1
         chosen += [places.clip(0), places + 1]
     kept = np.unique(np.concatenate(chosen))
     return Cells(cells.edges[kept], cells.below[:, kept])

@@ -48,6 +48,17 @@ def test_values_of_cells_are_interpolated_as_logits_are(segmenter: Segmenter, pi
     torch.testing.assert_close(found[0], seen.logits[0, 3])
 
 
+def test_a_score_of_logits_is_that_of_the_whole_image_without_its_gradient(
+    segmenter: Segmenter, picture: np.ndarray
+) -> None:
+    seen = segmenter.see(picture)
+    logits = seen.inside.logits.clone().requires_grad_()
+    found = seen.of_logits(logits, lambda part: part.logsumexp(1))
+    assert not found.requires_grad
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, seen.logits.logsumexp(1), rtol=1e-5, atol=1e-5)
+
+
 def test_scores_that_are_given_to_it_come_beside_its_own(segmenter: Segmenter, picture: np.ndarray) -> None:
     segmenter.logit_scores["first"] = lambda logits, dataset_logits: logits[:, 0]
     segmenter.image_scores["second"] = lambda seen: seen.logits[:, 1]

@@ -9,7 +9,17 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from densehybrid_ros.metrics.ranking import Ranking
-from densehybrid_ros.metrics.score_sketch import GROWTH, MOST_EDGES, SHARES, ScoreSketch, telling_ranks, thinned
+from densehybrid_ros.metrics.score_sketch import (
+    COARSE,
+    FINE,
+    GROWTH,
+    MOST_EDGES,
+    SHARES,
+    Resolution,
+    ScoreSketch,
+    telling_ranks,
+    thinned,
+)
 
 PIXELS = 300_000
 Case = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
@@ -64,9 +74,9 @@ def exact_ranking(scores: np.ndarray, anomalous: np.ndarray) -> Ranking:
     return Ranking(float(average_precision_score(anomalous, scores)), at, float(roc_auc_score(anomalous, scores)))
 
 
-def filled(scores: np.ndarray, anomalous: np.ndarray, parts: int = 40) -> ScoreSketch:
+def filled(scores: np.ndarray, anomalous: np.ndarray, parts: int = 40, resolution: Resolution = FINE) -> ScoreSketch:
     """In parts, of which every second one is counted in cells."""
-    sketch = ScoreSketch(kept_pixels=scores.size // parts)
+    sketch = ScoreSketch(scores.size // parts, resolution)
     for chosen in np.array_split(np.arange(scores.size), parts):
         sketch.add(scores[chosen], anomalous[chosen])
     assert sketch._cells is not None
@@ -84,6 +94,20 @@ def test_every_score_is_ranked_as_scikit_learn_ranks_it(case: str, share: float)
     assert found.ap == pytest.approx(exact.ap, abs=1e-4)
     assert found.auroc == pytest.approx(exact.auroc, abs=1e-4)
     assert found.fpr95 == pytest.approx(exact.fpr95, abs=1e-4)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_coarse_one_keeps_to_a_thousandth_in_a_fraction_of_the_memory(case: str) -> None:
+    rng = np.random.default_rng(7)
+    anomalous = rng.random(PIXELS) < 0.1
+    scores = CASES[case](rng.standard_normal(PIXELS) + 1.3 * anomalous, anomalous, rng).astype(np.float32)
+    fine, coarse = (filled(scores, anomalous, resolution=each) for each in (FINE, COARSE))
+    exact, found = exact_ranking(scores, anomalous), ranking_of(coarse)
+    assert (found.ap, found.auroc, found.fpr95) == pytest.approx((exact.ap, exact.auroc, exact.fpr95), abs=1e-3)
+    assert fine._cells is not None
+    assert coarse._cells is not None
+    if case == "spread":
+        assert coarse._cells.edges.size < fine._cells.edges.size / 4
 
 
 @pytest.mark.parametrize("place", [0, 5, 300, 40_000, PIXELS - 1])

@@ -25,6 +25,7 @@ from densehybrid_ros.training.baselines.input_perturbation import odin
 from densehybrid_ros.training.baselines.known_image import Extent, Fitting, Statistics
 from densehybrid_ros.training.baselines.mixture import PreLogitMixture
 from densehybrid_ros.training.baselines.openmax import LogitTails, openmax
+from densehybrid_ros.training.baselines.pre_logit_flow import PreLogitFlow, PreLogitFlowFit, flow_score
 from densehybrid_ros.training.baselines.settings import ScoreSettings
 from densehybrid_ros.training.baselines.standardised_max_logits import (
     MaxLogitMoments,
@@ -40,6 +41,7 @@ FITTINGS: dict[str, Callable[[Extent], Fitting]] = {
     "mahalanobis": TiedGaussians,
     "embedding_density": ClassGaussians,
     "gmm": PreLogitMixture,
+    "pre_logit_flow": PreLogitFlowFit,
 }
 """Kind of statistics → what gathers them."""
 
@@ -71,8 +73,9 @@ def _sml(statistics: Statistics, settings: ScoreSettings) -> Score:
 
 def _sml_smoothed(statistics: Statistics, settings: ScoreSettings) -> ImageScore:
     def score(seen: SeenImage) -> Tensor:
-        logits = seen.logits
-        return suppressed_and_smoothed(standardised_max_logit(logits, **statistics), first_maximum(logits))
+        logits = seen.inside.logits
+        score = seen.of_logits(logits, lambda part: standardised_max_logit(part, **statistics))
+        return suppressed_and_smoothed(score, seen.of_logits(logits, first_maximum))
 
     return score
 
@@ -101,6 +104,10 @@ def _density(statistics: Statistics, settings: ScoreSettings) -> ImageScore:
     return partial(negative_log_density, **statistics)
 
 
+def _flow(statistics: Statistics, settings: ScoreSettings) -> ImageScore:
+    return partial(flow_score, flow=PreLogitFlow(**statistics))
+
+
 BASELINES: dict[str, Baseline] = {
     "energy": Baseline(_energy),
     "sml": Baseline(_sml, statistics="sml"),
@@ -112,6 +119,7 @@ BASELINES: dict[str, Baseline] = {
     "mahalanobis": Baseline(of_image=_mahalanobis, statistics="mahalanobis"),
     "embedding_density": Baseline(of_image=_density, statistics="embedding_density"),
     "gmm": Baseline(of_image=_density, statistics="gmm"),
+    "pre_logit_flow": Baseline(of_image=_flow, statistics="pre_logit_flow"),
 }
 
 

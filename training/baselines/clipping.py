@@ -50,4 +50,4 @@ def percentile(percentiles: Tensor, wanted: float) -> float:
 def clipped_energy(seen: SeenImage, limit: float) -> Tensor:
     """−LSE of the logits of min(z, limit), in nats, unbounded; (1, H, W)."""
     logits = class_convolution(seen.network)(seen.inside.pre_logits.clamp(max=limit))
-    return -seen.fitted.to_image(logits).logsumexp(1)
+    return seen.of_logits(logits, lambda part: -part.logsumexp(1))

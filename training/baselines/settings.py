@@ -24,6 +24,8 @@ class ScoreSettings:
     openmax_rank: int = setting(10, "α of OpenMax: so many of the greatest logits are revised", low=1)
     openmax_tail: float = setting(0.015, "fit-score: share of the largest distances in the tail", low=1e-6, high=1)
     gmm_components: int = setting(0, "fit-score: Gaussians of gmm; 0 = as many as classes", low=0, high=1000)
+    flow_couplings: int = setting(8, "fit-score: coupling layers of pre_logit_flow", low=1, high=100)
+    flow_steps: int = setting(4000, "fit-score: steps in which pre_logit_flow is trained", low=1, high=1_000_000)
 
 
 PUBLISHED = ScoreSettings()

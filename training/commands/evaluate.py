@@ -61,8 +61,7 @@ def evaluate_parser(prog: str) -> argparse.ArgumentParser:
         help="paste them into every picture: anomalies for sets that have none",
     )
     parser.add_argument("--scores", default="all", help="names joined by commas; all, baselines, or none")
-    parser.add_argument("--statistics", type=Path, help="of fit-score; without it what lies beside the weights")
-    parser.add_argument("--score-setting", action="append", default=[], metavar="NAME=VALUE", help="docs/evaluation.md")
+    add_score_options(parser)
     parser.add_argument("--no-miou", dest="segmentation", action="store_false", help="scores alone")
     parser.add_argument(
         "--target-tpr",
@@ -104,9 +103,15 @@ def evaluate_parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_score_options(parser: argparse.ArgumentParser) -> None:
+    """What baselines are made of."""
+    parser.add_argument("--statistics", type=Path, help="of fit-score; without it what lies beside the weights")
+    parser.add_argument("--score-setting", action="append", default=[], metavar="NAME=VALUE", help="docs/evaluation.md")
+
+
 def task_of(options: dict[str, Any]) -> Task:
     """Of the options of `evaluate_parser`, `weights` and `report`."""
-    name, scores = options.pop("name"), _scores(options.pop("scores"))
+    name, scores = options.pop("name"), scores_named(options.pop("scores"))
     settings, report = score_settings(options.pop("score_setting")), bool(options.pop("report"))
     return Task(DATASETS[name], scores, score_settings=settings, report=report, **options)
 
@@ -134,8 +139,12 @@ def _draws(text: str) -> int:
     return int(text)
 
 
-def _scores(text: str) -> list[str]:
-    """The chosen names; SetupError where one is unknown."""
+def scores_named(text: str) -> list[str]:
+    """Of names joined by commas, all, baselines, or none.
+
+    Raises:
+        SetupError: a name is unknown.
+    """
     if text == "none":
         return []
     groups = {"all": list(SCORES), "baselines": list(BASELINES)}

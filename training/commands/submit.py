@@ -3,7 +3,8 @@
 smiyc-anomaly, smiyc-obstacle and smiyc-lostandfound-noknown (SegmentMeIfYouCan): the folders of the benchmark, test
 pictures among them; OUT/anomaly_p/METHOD/TRACK/PICTURE.hdf5 is what its public code reads. fishyscapes: DIR holds
 NNNN_*.png, as the benchmark's servers mount them for a container, and OUT gets NNNN_anomaly.npy and
-NNNN_segmentation.npy; it needs weights whose classes are Cityscapes'. Truth is not read.
+NNNN_segmentation.npy; it needs weights whose classes are Cityscapes'. Truth is not read. --score is any that
+`densehybrid evaluate` takes: those of other papers may need the statistics that `densehybrid fit-score` gathers.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.files import make_folder
 from densehybrid_ros.pictures import read_rgb
 from densehybrid_ros.progress import progress_bar
+from densehybrid_ros.training.baselines.baselines import BASELINES
+from densehybrid_ros.training.baselines.loading import loaded_with_baselines
+from densehybrid_ros.training.baselines.settings import score_settings
+from densehybrid_ros.training.commands.evaluate import add_score_options
 from densehybrid_ros.training.submissions.benchmarks import BENCHMARKS, Benchmark, Result, in_cityscapes_classes
+
+ANY_SCORE = {**SCORES, **BASELINES}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,7 +35,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of the benchmark's pictures")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--method", default="DenseHybrid", help="by which the benchmark files the results")
-    parser.add_argument("--score", default="hybrid", help=", ".join(SCORES))
+    parser.add_argument("--score", default="hybrid", help=", ".join(ANY_SCORE))
+    add_score_options(parser)
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
     parser.add_argument("--inference-width", type=int, default=0, help="px; 0 = the weights' own, -1 = native")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
@@ -37,11 +45,20 @@ def main(argv: list[str] | None = None) -> None:
     benchmark = BENCHMARKS[options.name]
     if benchmark.package:
         import_module(benchmark.package)  # missing ones are named before the work
-    chosen("score", options.score, SCORES)
+    chosen("score", options.score, ANY_SCORE)
+    settings = score_settings(options.score_setting)
     refuse_method(options.method)
     pictures = named_pictures(benchmark, options.root)
+    segmenter = loaded_with_baselines(
+        options.weights,
+        [options.score],
+        options.device,
+        options.inference_width,
+        options.engine,
+        options.statistics,
+        settings,
+    )
     make_folder(options.out)
-    segmenter = Segmenter.load(options.weights, options.device, "fp32", options.inference_width, options.engine)
     for name, path in progress_bar(pictures.items(), True, desc=f"submit {options.name}", unit="picture", leave=False):
         benchmark.save(options.out, options.method, result_of(segmenter, benchmark, name, path, options.score))
     print(f"{len(pictures)} pictures of {options.name} in {options.out}, method {options.method}")

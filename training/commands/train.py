@@ -2,9 +2,9 @@
 
 Writes into DIR: `log.jsonl` and `events` (losses and validation, the latter for TensorBoard), `checkpoint.pt` (resumed
 by itself when the command is started again), `weights.safetensors` (the newest validated weights) and
-`best.safetensors` (by the first validation set's hybrid AP, or its mean IoU where it has no anomalies). Several GPUs:
---processes N; several machines: torchrun or SLURM, with --nodes. `--smoke` runs two steps and one small validation, in
-DIR/smoke.
+`best.safetensors` (by the first validation set's hybrid AP, or its mean IoU where it has no anomalies); at the end
+`report.html`, `report.md` and `report.json` on the last weights and the validation sets. Several GPUs: --processes N;
+several machines: torchrun or SLURM, with --nodes. `--smoke` runs two steps and one small validation, in DIR/smoke.
 """
 
 from __future__ import annotations

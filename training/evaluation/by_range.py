@@ -43,8 +43,9 @@ from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.training.evaluation.evidence.frames import PictureRanks
 from densehybrid_ros.training.evaluation.evidence.gathering import Picture, draw_extremes, evidence
 from densehybrid_ros.training.evaluation.pictures import scores_text
+from densehybrid_ros.training.evaluation.range_false_alarms import RangeFalseAlarms
 from densehybrid_ros.training.evaluation.task import Report, Task
-from densehybrid_ros.training.evaluation.validate import ranked
+from densehybrid_ros.training.evaluation.validate import KEPT, kept_of_each, ranked
 
 TRAIN_IDS = {NON_HAZARD_TRAIN_ID, FREE_TRAIN_ID, OBSTACLE_TRAIN_ID, IGNORE}
 NAMED_AT_MOST = 10
@@ -74,8 +75,8 @@ def examine_drives(task: Task) -> Report:
         SetupError: negatives are to be pasted, more or less than scores is asked for, or as
             `evaluate_lostandfound`.
     """
-    if task.overlays or task.target_tpr or task.fpr_at or task.components or not task.scores:
-        options = "--overlays, --target-tpr, --fpr-at, --components and --scores none"
+    if task.overlays or task.target_tpr or task.components or not task.scores:
+        options = "--overlays, --target-tpr, --components and --scores none"
         raise SetupError(f"of {task.dataset.name} there are scores alone; leave {options} out")
     if task.negatives:
         raise SetupError(f"--negatives needs a set with classes; {task.dataset.name} has none")
@@ -100,7 +101,14 @@ def examine_drives(task: Task) -> Report:
     }
     if drawn is not None:
         figures["intervals"] = {"level": LEVEL, "drawn": len(drawn), "scores": intervals}
-    text = "\n".join(_lines(task, result, intervals))
+    lines = _lines(task, result, intervals)
+    if task.fpr_at:
+        alarms = RangeFalseAlarms(result.tables, task.fpr_at, rows, drawn)
+        figures["fpr_at"] = alarms.figures()
+        lines += alarms.text()
+        if drawn is not None:
+            figures["intervals"]["fpr_at"] = alarms.intervals
+    text = "\n".join(lines)
     if ranks is None:
         return Report(figures, text)
     found = {name: table.points() for name, table in result.tables.items()}
@@ -141,8 +149,9 @@ def evaluate_lostandfound(
         raise SetupError(
             f"none of the {len(frames)} frames in {root}, split {split}, has labels; unpack gtCoarse there"
         )
+    kept = kept_of_each(KEPT, len(scores))
     result = RangeEvaluation(
-        tables={name: RangeTable(len(labelled) if draw else 0) for name in scores},
+        tables={name: RangeTable(len(labelled) if draw else 0, kept) for name in scores},
         judged=labelled,
         without_range=[frame.name for frame in labelled if not (frame.disparity and frame.camera)],
         without_labels=[frame.name for frame in frames if not (frame.label_ids or frame.label_train_ids)],

@@ -6,6 +6,7 @@ they differ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,12 @@ from densehybrid_ros.metrics.figures import percent
 from densehybrid_ros.metrics.ranking import CONVENTIONS, OperatingPoints, best_f1, fpr_at_tpr
 from densehybrid_ros.metrics.table import Ends, interval_text, percent_text, table_lines
 
+UNDEFINED = percent_text(None)
+
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """Of one score, in 0..1."""
+    """Of one score, in 0..1; nan where pixels of one kind are absent."""
 
     f1: float
     threshold: float
@@ -27,8 +30,10 @@ class FalseAlarms:
     """By true-positive rate and convention."""
 
 
-def false_alarms(points: OperatingPoints, rates: Sequence[float]) -> FalseAlarms:
-    """At each of the true-positive rates."""
+def false_alarms(points: OperatingPoints | None, rates: Sequence[float]) -> FalseAlarms:
+    """At each of the true-positive rates; nan without points."""
+    if points is None:
+        return FalseAlarms(math.nan, math.nan, {rate: dict.fromkeys(CONVENTIONS, math.nan) for rate in rates})
     fpr = {rate: {name: fpr_at_tpr(points, rate, name) for name in CONVENTIONS} for rate in rates}
     return FalseAlarms(*best_f1(points), fpr)
 
@@ -52,7 +57,7 @@ def false_alarms_figures(found: Mapping[str, FalseAlarms]) -> dict[str, dict[str
     return {
         score: {
             "f1": percent(each.f1),
-            "threshold": each.threshold,
+            "threshold": None if math.isnan(each.threshold) else each.threshold,
             "fpr": {
                 _name(rate): {name: percent(value) for name, value in by_convention.items()}
                 for rate, by_convention in each.fpr.items()
@@ -62,12 +67,15 @@ def false_alarms_figures(found: Mapping[str, FalseAlarms]) -> dict[str, dict[str
     }
 
 
-def false_alarms_text(found: Mapping[str, FalseAlarms], intervals: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A line for each score and rate; all but thresholds in percent."""
-    rows = [["score", "best F1 %", "threshold", "TPR", *(f"FPR % {name}" for name in CONVENTIONS)]]
+def false_alarms_text(
+    found: Mapping[str, FalseAlarms], intervals: Mapping[str, Mapping[str, Any]], of: str = "score"
+) -> list[str]:
+    """A line for each score, or whatever else is named, and rate; all but thresholds in percent."""
+    rows = [[of, "best F1 %", "threshold", "TPR", *(f"FPR % {name}" for name in CONVENTIONS)]]
     for score, each in found.items():
         ends = intervals.get(score, {"f1": (), "fpr": {}})
-        head = [score, percent_text(percent(each.f1)) + interval_text(ends["f1"]), f"{each.threshold:.3f}"]
+        threshold = UNDEFINED if math.isnan(each.threshold) else f"{each.threshold:.3f}"
+        head = [score, percent_text(percent(each.f1)) + interval_text(ends["f1"]), threshold]
         for rate, by_convention in each.fpr.items():
             rows.append([*head, f"{rate:.2%}", *_cells(by_convention, ends["fpr"].get(_name(rate), {}))])
             head = ["", "", ""]

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from densehybrid_ros.core.scenes import ScoredImage
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.bootstrap import LEVEL, interval_of, percent_ends
 from densehybrid_ros.metrics.figures import percent
 from densehybrid_ros.metrics.ranking import Ranking, best_f1
@@ -23,8 +19,8 @@ from densehybrid_ros.metrics.table import Ends, interval_text, percent_cells, pe
 from densehybrid_ros.taxonomies import BINARY_CLASSES
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
 from densehybrid_ros.training.evaluation.components import components_figures, components_text, examine_components
-from densehybrid_ros.training.evaluation.evidence.frames import PictureRanks
-from densehybrid_ros.training.evaluation.evidence.gathering import TARGETS, Picture, draw_extremes, evidence
+from densehybrid_ros.training.evaluation.evidence.gathering import TARGETS
+from densehybrid_ros.training.evaluation.evidence.of_set import SetEvidence
 from densehybrid_ros.training.evaluation.false_alarms import (
     drawn_false_alarms,
     false_alarms,
@@ -39,7 +35,6 @@ from densehybrid_ros.training.evaluation.open_set import (
     open_set_text,
     thresholds_of,
 )
-from densehybrid_ros.training.evaluation.pasted_set import file_of
 from densehybrid_ros.training.evaluation.reliability import Promise, promised, reached_intervals, reached_text
 from densehybrid_ros.training.evaluation.task import Report, Task
 from densehybrid_ros.training.evaluation.validate import Drawn, Evaluation, evaluate
@@ -63,8 +58,7 @@ def examine_pictures(task: Task, pool: type[RankingPool]) -> Report:
         raise SetupError(f"nothing that was asked for can be computed: {source.name} has {_has(binary, rankable)}")
     segmenter = task.segmenter
     thresholds = _thresholds(task, scores)  # refused before the long run
-    ranks = PictureRanks(scores[0], len(source.classes)) if task.report and scores else None
-    watch = None if ranks is None else partial(_rank, ranks, source)
+    shown = SetEvidence(source, scores) if task.report else None
     halves = halves_of(source) if task.open_set and task.segmentation and scores and not binary else None
     folds = halves.of if halves else ()
     result = evaluate(
@@ -75,7 +69,7 @@ def examine_pictures(task: Task, pool: type[RankingPool]) -> Report:
         segmentation=task.segmentation,
         folds=folds,
         intervals=task.intervals,
-        watch=watch,
+        watch=None if shown is None else shown.watch,
     )
     if not (binary or result.rankings or result.segmentation.known_percents()):
         raise SetupError(f"{source.name}: no pixel counts; densehybrid check-data says which ids there are")
@@ -88,11 +82,8 @@ def examine_pictures(task: Task, pool: type[RankingPool]) -> Report:
         lines += ["", *section.text] if section.name != "target_tpr" or task.target_tpr else []
         if result.drawn:
             figures["intervals"][section.name] = section.intervals
-    pictures = draw_extremes(segmenter, ranks, result.points, partial(_binary_picture, source))
-    if task.report:
-        figures |= {"pictures": len(source), **evidence(segmenter, result.points)}
-        figures["extremes"] = [each.figures for each in pictures]
-    return Report(figures, "\n".join(lines), pictures)
+    more, pictures = ({}, ()) if shown is None else shown.figures(segmenter, result.points)
+    return Report({**figures, **more}, "\n".join(lines), pictures)
 
 
 def _thresholds(task: Task, scores: list[str]) -> list[Promise]:
@@ -100,23 +91,6 @@ def _thresholds(task: Task, scores: list[str]) -> list[Promise]:
     if task.target_tpr or not task.report:
         return promised(task.segmenter, scores, task.target_tpr)
     return promised(task.segmenter, [name for name in scores if name in task.segmenter.info.calibration], TARGETS)
-
-
-def _rank(
-    ranks: PictureRanks, source: LabelledSource, index: int, found: ScoredImage, truth: NDArray[np.uint8]
-) -> None:
-    ranks.add(index, picture_name(source, index), found, truth)
-
-
-def picture_name(source: LabelledSource, index: int) -> str:
-    """Of its file; of rendered pictures, that of the set with a number."""
-    file = file_of(source, index)
-    return file.name if file else f"{source.name} {index}"
-
-
-def _binary_picture(source: LabelledSource, index: int) -> Picture:
-    image, truth = source.read(index)
-    return image, binary_truth(truth, len(source.classes))
 
 
 @dataclass(frozen=True)

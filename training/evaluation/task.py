@@ -11,10 +11,9 @@ from typing import Any
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.models.checkpoint import BUNDLED, weights_hash
-from densehybrid_ros.training.baselines.baselines import kinds_needed, use_baselines
+from densehybrid_ros.models.checkpoint import BUNDLED
+from densehybrid_ros.training.baselines.loading import loaded_with_baselines
 from densehybrid_ros.training.baselines.settings import PUBLISHED, ScoreSettings
-from densehybrid_ros.training.baselines.statistics_file import beside, load_statistics
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.dataset import DataSet
@@ -106,13 +105,15 @@ class Task:
         Raises:
             SetupError: a baseline needs statistics, and there are none or those of other weights.
         """
-        segmenter = Segmenter.load(self.weights, self.device, "fp32", self.inference_width, self.engine)
-        weights = Path(self.weights) if self.weights else BUNDLED
-        path = self.statistics or beside(weights)
-        looked_for = bool(kinds_needed(self.scores)) and (self.statistics is not None or path.is_file())
-        statistics = load_statistics(path, weights_hash(weights))[0] if looked_for else {}
-        use_baselines(segmenter, self.scores, statistics, self.score_settings)
-        return segmenter
+        return loaded_with_baselines(
+            self.weights,
+            self.scores,
+            self.device,
+            self.inference_width,
+            self.engine,
+            self.statistics,
+            self.score_settings,
+        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from densehybrid_ros.metrics.bootstrap import draws
 from densehybrid_ros.metrics.picture_scores import PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.score_sketch import COARSE, KEPT_PIXELS
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix, Segmentation, class_iou, drawn_confusions
 from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.taxonomies import BINARY_CLASSES, prediction_table
@@ -30,8 +31,9 @@ Watch: TypeAlias = Callable[[int, ScoredImage, NDArray[np.uint8]], None]
 HYBRID = "hybrid"
 SCORE_PARTS = ("likelihood", "posterior")
 """Of the hybrid score."""
-KEPT_OF_FOLD = 1 << 20
-"""Pixels of a fold that are ranked exactly; fewer than of all, as all scores have folds."""
+KEPT, KEPT_OF_FOLD = 1 << 25, 1 << 22
+"""Pixels of all scores together, and of those of one fold, that are ranked exactly: so many scores take no more memory
+than few."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ def evaluate(
     return judge.evaluation(dataset.classes, intervals)
 
 
+def kept_of_each(together: int, scores: int) -> int:
+    """Pixels that each of so many scores may keep."""
+    return min(KEPT_PIXELS, together // max(scores, 1))
+
+
 @contextmanager
 def ranked(picture: str, score: str) -> Iterator[None]:
     """Turns what a ranking refuses into a SetupError that names the picture."""
@@ -151,8 +158,9 @@ class Judge:
         self.classes, self.table = classes, table
         """Class of the weights → that of the set; None: the segmentation is not judged."""
         self._pictures = pictures
-        self._pools = {name: pool(pictures=pictures) for name in scores}
-        self._folds = [{name: RankingPool(KEPT_OF_FOLD) for name in scores} for _ in range(folds)]
+        kept, kept_of_fold = (kept_of_each(together, len(scores)) for together in (KEPT, KEPT_OF_FOLD))
+        self._pools = {name: pool(kept, pictures) for name in scores}
+        self._folds = [{name: RankingPool(kept_of_fold, resolution=COARSE) for name in scores} for _ in range(folds)]
         self._confusion = ConfusionMatrix(classes)
         self._confusions: list[NDArray[np.int64]] = []
         """Counts of every picture."""

@@ -16,9 +16,11 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
+from densehybrid_ros.training.evaluation.evidence.of_set import SetEvidence
 from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
 from densehybrid_ros.training.evaluation.validate import Evaluation, evaluate
 from densehybrid_ros.training.recipe.recipe import Recipe
+from densehybrid_ros.training.run.run_report import ValidatedSet, write_report
 
 VALIDATION_SCORES = ("hybrid", "likelihood", "posterior", "msp")
 
@@ -30,6 +32,7 @@ def validate_and_keep(
     source: LabelledSet,
     validation: Sequence[LabelledSource],
     out: Path,
+    last: bool = False,
 ) -> dict[str, Any]:
     """Evaluates the weights and writes `weights.safetensors`, and `best.safetensors` where they are best.
 
@@ -39,6 +42,7 @@ def validate_and_keep(
         model: with the averaged weights, where there are some.
         source: the train set that gives classes and palette.
         validation: the recipe's validation sets.
+        last: a report is written of this validation.
 
     Returns:
         the figures in percent.
@@ -57,10 +61,15 @@ def validate_and_keep(
     device = next(model.parameters()).device
     segmenter = Segmenter(copy.deepcopy(model), info, device, torch.float32, recipe.inference_width)
     record: dict[str, Any] = {}
+    validated: list[ValidatedSet] = []
     deciding: float | None = None
     for dataset in validation:
         pool = PROTOCOLS[dataset.protocol].pool
-        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, pool=pool)
+        evidence = SetEvidence(dataset, VALIDATION_SCORES) if last else None
+        watch = None if evidence is None else evidence.watch
+        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, pool=pool, watch=watch)
+        if evidence is not None:
+            validated.append(ValidatedSet(dataset, evidence, result))
         record[dataset.name] = figures_of(result)
         figure = result.rankings["hybrid"].ap if result.rankings else result.segmentation.miou
         if deciding is None and not math.isnan(figure):  # a binary set without anomalies has neither
@@ -69,6 +78,8 @@ def validate_and_keep(
     if deciding is not None and deciding >= _best_so_far(out):
         save_weights(out / "best.safetensors", model, info, half=False)
         write_whole(out / "best.json", json.dumps({"deciding": deciding, "step": step, **record}))
+    if last:
+        write_report(out, step, segmenter, validated)
     return record
 
 

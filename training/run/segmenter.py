@@ -23,6 +23,7 @@ from densehybrid_ros.training.run.engine import make_engine, step_seed, summed
 from densehybrid_ros.training.run.kept_weights import forget_best, validate_and_keep
 from densehybrid_ros.training.run.loop import CHECKPOINT, Machines, run
 from densehybrid_ros.training.run.loss_window import loss_window
+from densehybrid_ros.training.run.run_report import forget_report, is_reported
 from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps
 from densehybrid_ros.training.run.start import initial_state
 
@@ -39,7 +40,10 @@ def train(recipe: Recipe, out: Path, machines: Machines) -> Path:
     job = SegmenterTraining(recipe, engine, machines.cache)
     if not (out / CHECKPOINT).is_file():
         forget_best(out)
+        forget_report(out)
     run(job, engine, out, machines.workers)
+    if engine.is_global_zero and job.validation and not (job.reported or is_reported(out)):
+        job.validate(job.steps, out)  # the run had ended before, without its report
     return out / "weights.safetensors"
 
 
@@ -48,6 +52,8 @@ class SegmenterTraining:
 
     largest_gradient = None
     advice = "lower the learning rate or bound the loss"
+    reported = False
+    """Whether the last validation, and so the report of the run, was made by this process."""
 
     def __init__(self, recipe: Recipe, engine: Fabric, cache: Path | None = None) -> None:
         self.recipe, self.engine, self.settings = recipe, engine, lasting_part(recipe)
@@ -107,7 +113,9 @@ class SegmenterTraining:
     def validate(self, step: int, out: Path) -> dict[str, Any]:
         if self.state.companion is not None:
             self.state.companion.keep(out)
-        return validate_and_keep(self.recipe, self.state.kept, step, self.batches.sets[0], self.validation, out)
+        self.reported = step == self.steps
+        kept, source = self.state.kept, self.batches.sets[0]
+        return validate_and_keep(self.recipe, kept, step, source, self.validation, out, self.reported)
 
     def state_dict(self) -> dict[str, Any]:
         beside = {} if self.state.companion is None else self.state.companion.state_dict()

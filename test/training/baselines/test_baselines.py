@@ -20,6 +20,7 @@ from densehybrid_ros.training.baselines.dropout import mc_dropout
 from densehybrid_ros.training.baselines.fitting import fitted
 from densehybrid_ros.training.baselines.input_perturbation import odin
 from densehybrid_ros.training.baselines.openmax import openmax
+from densehybrid_ros.training.baselines.pre_logit_flow import PreLogitFlow, flow_score
 from densehybrid_ros.training.baselines.settings import PUBLISHED, ScoreSettings, score_settings
 from densehybrid_ros.training.baselines.standardised_max_logits import standardised_max_logit, suppressed_and_smoothed
 
@@ -48,7 +49,7 @@ def segmenter(random_weights: Path) -> Segmenter:
 
 @pytest.fixture
 def statistics(segmenter: Segmenter, picture: np.ndarray) -> Mapping[str, Mapping[str, Tensor]]:
-    settings = ScoreSettings(gmm_components=2)
+    settings = ScoreSettings(gmm_components=2, flow_couplings=2, flow_steps=2)
     return fitted(segmenter, [TwoPictures(segmenter, picture)], list(FITTINGS), 2, settings, progress=False)
 
 
@@ -92,6 +93,7 @@ def test_a_segmenter_gives_each_baseline_beside_its_own_scores(
         "mahalanobis": mahalanobis(seen, **statistics["mahalanobis"]),
         "embedding_density": negative_log_density(seen, **statistics["embedding_density"]),
         "gmm": negative_log_density(seen, **statistics["gmm"]),
+        "pre_logit_flow": flow_score(seen, PreLogitFlow(**statistics["pre_logit_flow"])),
     }
     for name, score in expected.items():
         assert found.scores[name].shape == picture.shape[:2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from torch import nn
 
 from densehybrid_ros.core.fit import Fit
 from densehybrid_ros.core.seen_image import SeenImage
+from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import IGNORE
 from densehybrid_ros.models.pre_logits import look_inside
 from densehybrid_ros.training.baselines.clipping import ActivationPercentiles, clipped_energy, percentile
 from densehybrid_ros.training.baselines.dropout import mc_dropout, mutual_information
-from densehybrid_ros.training.baselines.input_perturbation import odin, perturbed
+from densehybrid_ros.training.baselines.input_perturbation import little_kept, odin, perturbed
 from densehybrid_ros.training.baselines.known_image import Extent
 
 
@@ -55,6 +57,34 @@ def test_odin_of_a_pixel_worked_by_hand(see: Any) -> None:
     expected = -math.exp(2.5 / 2) / (math.exp(2.5 / 2) + math.exp(0.125 / 2))
     assert odin(seen, 2.0, 0.125).item() == pytest.approx(expected)
     assert odin(seen, 2.0, 0.0).item() == pytest.approx(-math.exp(1) / (math.exp(1) + math.exp(0.125)))
+
+
+def test_odin_keeps_little_of_a_network_and_leaves_it_as_it_was(random_weights: Path, picture: np.ndarray) -> None:
+    segmenter = Segmenter.load(random_weights, "cpu", "fp32", -1)
+    seen = segmenter.see(picture)
+    needed = [number % 2 == 0 for number, _ in enumerate(seen.network.parameters())]
+    for weights, wanted in zip(seen.network.parameters(), needed, strict=True):
+        weights.requires_grad_(wanted)
+    kept = {"plain": 0, "little": 0}
+
+    def gradient(name: str) -> torch.Tensor:
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            kept[name] += tensor.nbytes
+            return tensor
+
+        pixels = seen.pixels.clone().requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            confidence = (seen.network(pixels)[0] / 10).log_softmax(1).amax(1).sum()
+        return torch.autograd.grad(confidence, pixels)[0]
+
+    with torch.enable_grad():
+        plain = gradient("plain")
+        with little_kept(seen.network):
+            little = gradient("little")
+    torch.testing.assert_close(little, plain, rtol=1e-4, atol=1e-6 * float(plain.abs().max()))
+    assert kept["little"] < kept["plain"] / 3
+    assert [weights.requires_grad for weights in seen.network.parameters()] == needed
+    assert not any("forward" in vars(module) for module in seen.network.modules())
 
 
 class Blur(nn.Module):

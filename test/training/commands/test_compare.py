@@ -8,9 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.models.checkpoint import weights_hash
+from densehybrid_ros.training.baselines.statistics_file import Origin, save_statistics
 from densehybrid_ros.training.commands import ablate, compare, evaluate
 
 
@@ -53,6 +56,21 @@ def test_ablate_gives_the_hybrid_score_its_parts_and_msp(
     better = max("likelihood", "posterior", key=ap.__getitem__)
     last = capsys.readouterr().out.splitlines()[-1].split()
     assert last[1:] == [better, f"{ap[better]:.2f}", f"{ap['hybrid']:.2f}", f"{ap['hybrid'] - ap[better]:+.2f}"]
+
+
+def test_ablate_adds_scores_and_takes_statistics(tmp_path: Path, own: Path, random_weights: Path) -> None:
+    out, statistics = tmp_path / "ablation.json", tmp_path / "fitted.safetensors"
+    kept = {"mahalanobis": {"means": torch.zeros(2, 96), "whitening": torch.eye(96)[None]}}
+    save_statistics(statistics, kept, Origin(weights_hash(random_weights), "none", 0, {}))
+    given = ["folder", "--root", own, "--weights", random_weights, "--device", "cpu", "--json", out]
+    ablate.main(list(map(str, [*given, "--also", "mahalanobis,energy,hybrid", "--statistics", statistics])))
+    (result,) = json.loads(out.read_text())["results"]
+    assert list(result["scores"]) == ["msp", "likelihood", "posterior", "hybrid", "mahalanobis", "energy"]
+    assert result["scores"]["energy"] == result["scores"]["likelihood"]
+    with pytest.raises(SetupError, match="score 'mahalanobis' needs statistics"):
+        ablate.main(list(map(str, [*given, "--also", "mahalanobis"])))
+    with pytest.raises(SetupError, match="score 'maharaja' is unknown"):
+        ablate.main(list(map(str, [*given, "--also", "maharaja"])))
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def judged(root: Path, *arguments: object) -> dict:
 
 
 def test_what_lies_beside_the_weights_is_used(root: Path, weights: Path) -> None:
-    settings = ["--score-setting", "gmm_components=2"]
+    settings = ["--score-setting", "gmm_components=2", "--score-setting", "flow_steps=3"]
     fit("all", "--set", "camvid", root, "train", "--weights", weights, "--pictures", 3, *settings)
     found, origin = load_statistics(beside(weights), weights_hash(weights))
     assert origin.pictures == "camvid/train (3 pictures)"

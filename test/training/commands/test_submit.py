@@ -8,14 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from densehybrid_ros.core.scenes import ScoredImage
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models import build_model
-from densehybrid_ros.models.checkpoint import load_weights, save_weights
+from densehybrid_ros.models.checkpoint import load_weights, save_weights, weights_hash
 from densehybrid_ros.pictures import read_rgb
 from densehybrid_ros.taxonomies import TAXONOMIES
+from densehybrid_ros.training.baselines.statistics_file import Origin, save_statistics
 from densehybrid_ros.training.commands import submit
 from densehybrid_ros.training.submissions.benchmarks import Result, save_hdf5
 
@@ -58,6 +60,31 @@ def test_segmentmeifyoucan_gets_one_hdf5_file_for_each_picture(
     score = Segmenter.load(random_weights, "cpu", "fp32").scored(read_rgb(path), ["msp"]).scores["msp"]
     assert value.dtype == np.float16
     assert (value == score.astype(np.float16)).all()
+
+
+def test_any_baseline_can_be_submitted(tmp_path: Path, picture: np.ndarray, cityscapes_weights: Path) -> None:
+    path, statistics = write(tmp_path / "in/0007_x.png", picture), tmp_path / "fitted.safetensors"
+    kept = {"mahalanobis": {"means": torch.zeros(2, 96), "whitening": torch.eye(96)[None]}}
+    save_statistics(statistics, kept, Origin(weights_hash(cityscapes_weights), "none", 0, {}))
+    given = ["--weights", str(cityscapes_weights), "--statistics", str(statistics)]
+    out = run("fishyscapes", tmp_path, *given, "--score", "mahalanobis")
+    seen = Segmenter.load(cityscapes_weights, "cpu", "fp32").see(read_rgb(path))
+    distances = seen.of_cells(seen.vectors().square().sum(1))[0].numpy()  # from 0, with variance 1
+    np.testing.assert_allclose(np.load(out / "0007_anomaly.npy"), distances, rtol=1e-4)
+    run("fishyscapes", tmp_path, *given, "--score", "energy", "--score-setting", "energy_temperature=3")
+    expected = -3 * (seen.logits / 3).logsumexp(1)[0].numpy()
+    np.testing.assert_allclose(np.load(out / "0007_anomaly.npy"), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_statistics_that_a_score_needs_are_asked_for_before_the_work(
+    tmp_path: Path, picture: np.ndarray, cityscapes_weights: Path
+) -> None:
+    write(tmp_path / "in/0007_x.png", picture)
+    with pytest.raises(SetupError, match="score 'gmm' needs statistics"):
+        run("fishyscapes", tmp_path, "--weights", str(cityscapes_weights), "--score", "gmm")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(SetupError, match="score 'gnn' is unknown"):
+        run("fishyscapes", tmp_path, "--score", "gnn")
 
 
 def test_a_score_beyond_float16_is_refused(tmp_path: Path) -> None:

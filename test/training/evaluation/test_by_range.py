@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from densehybrid_ros.drives.layout import find_frames
 from densehybrid_ros.drives.render import render_lostandfound
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import lostandfound_truth
+from densehybrid_ros.metrics.ranking import operating_points
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.pictures import read_labels, read_rgb, write_picture
-from densehybrid_ros.training.evaluation.by_range import evaluate_lostandfound, frame_truth
+from densehybrid_ros.training.evaluation.by_range import evaluate_lostandfound, frame_metres, frame_truth
+from densehybrid_ros.training.evaluation.false_alarms import false_alarms
 
 SIZE = (192, 108)
 
@@ -116,6 +119,67 @@ def test_without_by_range_every_score_has_one_row_and_no_distance_is_read(
     printed = capsys.readouterr().out
     assert "45-50" not in printed
     assert len(printed.splitlines()) == 2 + len(SCORES)
+
+
+def evaluated(drives: Path, weights: Path, out: Path, *options: str) -> dict:
+    given = ["--root", str(drives), "--weights", str(weights), "--device", "cpu", "--json", str(out)]
+    main(["evaluate", "lostandfound", *given, "--scores", "hybrid,msp", "--fpr-at", "0.8,0.95", *options])
+    return json.loads(out.read_text())
+
+
+def test_false_alarms_by_range_are_those_of_the_pixels_of_each_range(
+    random_weights: Path, drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = evaluated(drives, random_weights, tmp_path / "figures.json", "--by-range", "--intervals", "20")
+    segmenter = Segmenter.load(random_weights, "cpu", "fp32")
+    scores, truths, metres = [], [], []
+    for frame in find_frames(drives, "test", ignore):
+        scores.append(segmenter(read_rgb(frame.left), score="msp").score)
+        truths.append(frame_truth(frame))
+        found = frame_metres(frame)
+        assert found is not None
+        metres.append(found)
+    every, truth, distance = (np.stack(each) for each in (scores, truths, metres))
+    overall, ranked_ranges = report["fpr_at"]["msp"], 0
+    for row, kept in [(overall, truth < 2)] + [
+        (row, (truth < 2) & (distance >= row["low"]) & (distance < row["high"])) for row in overall["by_range"]
+    ]:
+        if len(set(truth[kept].tolist())) < 2:
+            assert row["f1"] is row["threshold"] is row["fpr"]["0.8"]["strict"] is None
+            continue
+        ranked_ranges += 1
+        expected = false_alarms(operating_points(every[kept], truth[kept] == 1), (0.8, 0.95))
+        assert row["f1"] == pytest.approx(100 * expected.f1, abs=0.01)
+        assert row["threshold"] == pytest.approx(expected.threshold, abs=1e-6)
+        for rate in (0.8, 0.95):
+            percents = {name: 100 * value for name, value in expected.fpr[rate].items()}
+            assert row["fpr"][f"{rate:g}"] == pytest.approx(percents, abs=0.01)
+    assert ranked_ranges >= 4
+    assert [row["low"] for row in overall["by_range"]] == list(range(5, 50, 5))
+    rows = [report["scores"]["msp"], *report["scores"]["msp"]["by_range"]]
+    assert [each["fpr"]["0.95"]["at_least"] for each in (overall, *overall["by_range"])] == [
+        each["fpr95"] for each in rows
+    ]
+    ends = report["intervals"]["fpr_at"]["msp"]
+    assert [bool(each) for each in ends] == [row["ap"] is not None for row in rows]
+    low, high = ends[0]["fpr"]["0.95"]["at_least"]
+    assert low <= overall["fpr"]["0.95"]["at_least"] <= high
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"range m +best F1 %", printed)) == 2
+    assert f"{overall['f1']:.2f} [{ends[0]['f1'][0]:.2f}, {ends[0]['f1'][1]:.2f}]" in printed
+
+
+def test_false_alarms_without_ranges_are_one_table(
+    random_weights: Path, drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_ranges = evaluated(drives, random_weights, tmp_path / "figures.json", "--by-range")
+    capsys.readouterr()
+    report = evaluated(drives, random_weights, tmp_path / "figures.json")
+    for name, found in report["fpr_at"].items():
+        assert found == {**with_ranges["fpr_at"][name], "by_range": []}
+    lines = capsys.readouterr().out.splitlines()
+    (head,) = [place for place, line in enumerate(lines) if "best F1 %" in line]
+    assert [line.split()[0] for line in lines[head:]] == ["score", "hybrid", "95.00%", "msp", "95.00%"]
 
 
 def test_label_ids_stand_in_for_train_ids(drives: Path) -> None:

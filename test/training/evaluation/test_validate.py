@@ -13,10 +13,12 @@ import torch
 from densehybrid_ros.core.scores import SCORES, Score
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.metrics.ranking_pool import RankingPool
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training.evaluation.per_picture import PicturePool
-from densehybrid_ros.training.evaluation.validate import evaluate
+from densehybrid_ros.training.evaluation.validate import KEPT, KEPT_OF_FOLD, Judge, evaluate, kept_of_each
 
 CLASSES = ["road", "car"]
 UNKNOWN, VOID = 2, 255
@@ -160,3 +162,12 @@ def test_pictures_are_ranked_one_by_one_where_the_protocol_says_so() -> None:
         pool.add(score, truth)
     assert pool.result().ap == pytest.approx((1 + 0.5) / 2)
     assert pool.points().false_positives[-1] == 4
+
+
+def test_many_scores_keep_no_more_pixels_than_few() -> None:
+    assert kept_of_each(KEPT, 1) == kept_of_each(KEPT, 8) == KEPT_PIXELS
+    for scores in (9, 20, 100):
+        judge = Judge([str(number) for number in range(scores)], RankingPool, 2, None, folds=2)
+        for pools, together in ((judge._pools, KEPT), *((fold, KEPT_OF_FOLD) for fold in judge._folds)):
+            kept = sum(each._scores._kept_pixels for each in pools.values())
+            assert 0.9 * together < kept <= together
