@@ -23,6 +23,7 @@ COMMANDS = {
     "fit_score": (f"{TRAINING}.fit_score", "gather what a score needs to know of training pixels"),
     "export_onnx": (f"{TRAINING}.export_onnx", "write a network for other engines, checked in onnxruntime"),
     "import_weights": (f"{TRAINING}.import_weights", "turn published checkpoints into weights files"),
+    "average": (f"{TRAINING}.average", "one network out of several trainings of it: the mean of their weights"),
     "export": (f"{TRAINING}.export", "calibrate thresholds and write a weights file for the node"),
     "bench": ("densehybrid_ros.bench.command", "what a frame costs on this machine, plain and as the node computes it"),
     "render_roadworld": (f"{TRAINING}.render_roadworld", "write Roadworld frames in the CamVid or LostAndFound layout"),

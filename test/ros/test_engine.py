@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -52,9 +53,31 @@ def test_the_node_goes_over_to_onnxruntime_and_says_so(
     assert "torch goes on" not in node.output
 
 
+HELD_UP = """
+import sys
+import time
+
+class HoldUp:
+    def find_spec(self, name, path, target=None):
+        if name == "densehybrid_ros.engines.onnx_file" and "densehybrid_ros.engines.build" in sys.orig_argv:
+            time.sleep(3600)
+
+sys.meta_path.insert(0, HoldUp())
+"""
+"""Python runs it at its start: a build begins, and gets no further than where it would write."""
+
+
 def test_a_node_that_ends_takes_its_build_along(
-    start: Start, probe: Probe, random_weights: Path, picture: np.ndarray
+    start: Start,
+    environment: dict[str, str],
+    probe: Probe,
+    random_weights: Path,
+    picture: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HELD_UP)
+    monkeypatch.setitem(environment, "PYTHONPATH", os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]]))
     node = start("segmenter", f"model_path:={random_weights}", "engine:=onnxruntime", "inference_width:=64")
     probe.wait_for_node()
     probe.answers(picture)

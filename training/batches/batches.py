@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +19,26 @@ from densehybrid_ros.training.batches.photometric import photometric_change
 from densehybrid_ros.training.batches.sample import Sample, sample_from_truth
 from densehybrid_ros.training.datasets import DATASETS, labelled_set
 from densehybrid_ros.training.datasets.cache import CachedSet
+from densehybrid_ros.training.datasets.holding import pictures_by_class
 from densehybrid_ros.training.datasets.pairs import LabelledSet
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """images (B, 3, H, W) uint8, labels (B, H, W) uint8, dataset labels (B, H, W) uint8."""
+RARE = 0.5
+"""Share of the crops that are centred on a rare class."""
 FRAME_STREAM = 1
 """Of random numbers, beside that of the crop: neighbours in a batch must agree on each other's frame."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a crop is to be taken out of."""
+
+    source: int
+    picture: int
+    wanted: int | None = None
+    """Class on a pixel of which it is centred."""
 
 
 class Batches(Dataset[Batch]):
@@ -59,6 +73,8 @@ class Batches(Dataset[Batch]):
                 "the train sets have different classes; read them in those of one taxonomy by the key 'classes' of each"
             )
         self.rare = class_mask(recipe.rare_classes, self.classes)
+        self.holding = [pictures_by_class(each, self.rare) if recipe.rare_evenly else {} for each in self.sets]
+        """For each set: a rare class → the pictures that hold it."""
         self.ground = class_mask(recipe.ground_classes, self.classes)
         self.negatives = negatives_of(recipe.pasting, len(self.classes))
         self._frames: dict[tuple[int, int], Frame] = {}
@@ -73,7 +89,7 @@ class Batches(Dataset[Batch]):
     def sample(self, step: int, index: int) -> Sample:
         """One finished crop: jittered, pasted into, photometrically changed."""
         recipe, rng = self.recipe, np.random.default_rng([self.recipe.seed, step, index])
-        image, truth = self._crop(*self._frame(step, index), rng)
+        image, truth = self._crop(*self._frame(step, index), rng, self._drawn(step, index).wanted)
         sample = sample_from_truth(image, truth, len(self.classes))
         around = Surroundings(self.ground, partial(self._frame, step, index ^ 1))
         for source in self.negatives:
@@ -86,19 +102,34 @@ class Batches(Dataset[Batch]):
         The last two are kept, so that every crop costs one picture to decode.
         """
         if (step, index) not in self._frames:
-            rng = np.random.default_rng([self.recipe.seed, step, index, FRAME_STREAM])
-            source = self._readers[int(rng.choice(len(self.sets), p=self.shares))]
+            drawn = self._drawn(step, index)
             while len(self._frames) >= 2:
                 self._frames.pop(next(iter(self._frames)))
-            self._frames[step, index] = source.read(int(rng.integers(len(source))))
+            self._frames[step, index] = self._readers[drawn.source].read(drawn.picture)
         return self._frames[step, index]
 
-    def _crop(self, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator) -> Frame:
+    def _drawn(self, step: int, index: int) -> Drawn:
+        """Which picture, and which rare class of it the crop is to show."""
+        rng = np.random.default_rng([self.recipe.seed, step, index, FRAME_STREAM])
+        source = int(rng.choice(len(self.sets), p=self.shares))
+        holding = self.holding[source]
+        if holding and rng.random() < RARE:
+            wanted = int(rng.choice(list(holding)))
+            return Drawn(source, int(rng.choice(holding[wanted])), wanted)
+        return Drawn(source, int(rng.integers(len(self.sets[source]))))
+
+    def _crop(
+        self, image: NDArray[np.uint8], truth: NDArray[np.uint8], rng: np.random.Generator, wanted: int | None = None
+    ) -> Frame:
+        rare, probability = self.rare, RARE
+        if self.recipe.rare_evenly:
+            rare, probability = np.arange(256) == wanted, 1.0
         height = truth.shape[0]
         relative = (self.recipe.reference_height or height) / height
         low, high = self.recipe.scale
         size = (self.recipe.crop[0], self.recipe.crop[1])
-        return jittered_crop(image, truth, size, (low * relative, high * relative), rng, self.rare, self.recipe.jitter)
+        scale = low * relative, high * relative
+        return jittered_crop(image, truth, size, scale, rng, rare, self.recipe.jitter, probability)
 
 
 def _opened(source: SetSource) -> LabelledSet:

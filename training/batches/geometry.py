@@ -20,6 +20,7 @@ def jittered_crop(
     rng: np.random.Generator,
     rare: NDArray[np.bool_] | None = None,
     style: str = "natural",
+    rare_probability: float = 0.5,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A crop of `size` (h, w) at a random scale, mirrored with p = 0.5; what lies outside is 255 = ignore.
 
@@ -27,8 +28,8 @@ def jittered_crop(
         style: natural = scales are log-uniform, sides are stretched a little, and any pixel may be the centre, so that
             the borders are seen as often as the middle; released = scale and place are uniform, as in the authors'
             code, so that all crops that fit are equally likely.
-        rare: (256,) ids; with p = 0.5 the crop is centred on a pixel of one of them, so that thin and rare classes
-            are seen often enough.
+        rare: (256,) ids; with `rare_probability` the crop is centred on a pixel of one of them, so that thin and
+            rare classes are seen often enough.
     """
     if style == "natural":
         factor = float(np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]))))
@@ -38,7 +39,7 @@ def jittered_crop(
     height, width = truth.shape
     crop_height, crop_width = size[0] / factor / stretch, size[1] / factor * stretch
     room = max(0.0, height - crop_height), max(0.0, width - crop_width)
-    centre = _rare_pixel(truth, rare, rng)
+    centre = _rare_pixel(truth, rare, rare_probability, rng)
     if centre is None and style == "released":
         top, left = rng.uniform(0, room[0]), rng.uniform(0, room[1])
     else:
@@ -67,10 +68,10 @@ def jittered_crop(
 
 
 def _rare_pixel(
-    truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, rng: np.random.Generator
+    truth: NDArray[np.uint8], rare: NDArray[np.bool_] | None, probability: float, rng: np.random.Generator
 ) -> tuple[float, float] | None:
-    """Row and column near a pixel of a rare class; with p = 0.5, and where there is none, None."""
-    if rare is not None and rng.random() < 0.5:
+    """Row and column near a pixel of a rare class; None otherwise, and where there is none."""
+    if rare is not None and rng.random() < probability:
         step = max(1, truth.shape[0] // FINE)
         coarse = truth[::step, ::step]
         candidates = np.flatnonzero(rare[coarse])

@@ -84,7 +84,15 @@ class LabelledSet:
             SetupError: unreadable file, or sizes that differ.
         """
         image_path, label_path = self.pairs[index]
-        image, labels = self.picture(image_path), relabelled(read_labels(label_path), self.table)
+        image, labels = self.picture(image_path), self.read_labels(index)
         if image.shape[:2] != labels.shape:
             raise SetupError(sizes_differ(image_path, image, label_path, labels))
         return image, labels
+
+    def read_labels(self, index: int) -> NDArray[np.uint8]:
+        """Open-set labels (H, W) uint8, without their picture.
+
+        Raises:
+            SetupError: unreadable file.
+        """
+        return relabelled(read_labels(self.pairs[index][1]), self.table)

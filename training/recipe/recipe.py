@@ -85,6 +85,7 @@ class Recipe:
     jitter: str = setting("natural", "log-uniform scales at any place, or uniform ones", choices=STYLES)
     reference_height: int = setting(360, "px; scales relate to pictures of it; 0 = to their own", low=0)
     rare_classes: list[str] = setting(REQUIRED, "half of the crops are centred on one of them", factory=list)
+    rare_evenly: bool = setting(False, "of them each as often as the others, in pictures chosen to hold it")
     ground_classes: list[str] = setting(REQUIRED, "classes on which pasted things stand", factory=list)
     class_balance: float = setting(0.0, "e: classes weigh frequency^−e, mean 1, in the cross-entropy")
     photometric: float = setting(1.0, "strength of the photometric change", low=0)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.labels import CAMVID_CLASSES as CLASSES
 from densehybrid_ros.training.batches.batches import Batches
 from densehybrid_ros.training.batches.geometry import jittered_crop
 from densehybrid_ros.training.datasets import dataset, labelled_set
@@ -71,6 +72,45 @@ def test_every_crop_costs_one_picture(root: Path, monkeypatch: pytest.MonkeyPatc
     for step in range(3):
         batches[step]
     assert len(read) == 3 * 4
+
+
+def hold(root: Path, picture: int, label: int, where: tuple[slice, slice]) -> None:
+    path = root / "labels" / "train" / f"{picture}.png"
+    labels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    labels[where] = label
+    cv2.imwrite(str(path), labels)
+
+
+def test_a_class_of_one_picture_is_shown_as_often_as_one_of_all(root: Path) -> None:
+    pedestrian, bicyclist = CLASSES.index("pedestrian"), CLASSES.index("bicyclist")
+    for picture in range(PICTURES):
+        hold(root, picture, pedestrian, (slice(90, 120), slice(100, 160)))
+    hold(root, 3, bicyclist, (slice(50, 70), slice(0, 30)))
+    hold(root, 4, bicyclist, (slice(50, 51), slice(0, 1)))  # too little of it to be held
+    rare = recipe(
+        root, rare_classes=["pedestrian", "bicyclist", "sign"], rare_evenly=True, scale=[0.9, 1.1], reference_height=120
+    )
+    batches = Batches(rare)
+    assert [list(each) for each in batches.holding] == [[pedestrian, bicyclist]]
+    drawn = [batches._drawn(step, index) for step in range(200) for index in range(4)]
+    shares = [sum(each.wanted == wanted for each in drawn) / len(drawn) for wanted in (pedestrian, bicyclist, None)]
+    np.testing.assert_allclose(shares, [0.25, 0.25, 0.5], atol=0.05)
+    assert {each.picture for each in drawn if each.wanted == bicyclist} == {3}
+    assert {each.picture for each in drawn if each.wanted != bicyclist} == set(range(PICTURES))
+    rng = np.random.default_rng(1)
+    image, truth = batches.sets[0].read(3)
+    shown = [(batches._crop(image, truth, rng, bicyclist)[1] == bicyclist).any() for _ in range(40)]
+    assert np.mean(shown) > 0.5  # crops lie up to 60 px beside it
+    centred = [(batches._crop(image, truth, rng, pedestrian)[1] == bicyclist).any() for _ in range(40)]
+    assert np.mean(centred) < 0.25
+
+
+def test_without_rare_classes_nothing_is_looked_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Batches(recipe(root, rare_classes=["sign"]))
+    even = Batches(recipe(root, rare_classes=["sign"], rare_evenly=True))
+    assert plain.holding == even.holding == [{}]
+    for step in range(3):
+        assert all(each.wanted is None for each in (even._drawn(step, index) for index in range(4)))
 
 
 def test_the_cache_changes_nothing(root: Path, tmp_path: Path) -> None:
