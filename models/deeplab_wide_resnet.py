@@ -22,6 +22,8 @@ WIDTH, FINE_WIDTH = 256, 48
 class AtrousSpatialPyramidPooling(nn.Module):
     """(B, 4096, h, w) → (B, 1280, h, w): the picture's mean, a 1×1 and three dilated 3×3 convolutions."""
 
+    folds = tuple((f"{branch}.0", f"{branch}.1") for branch in ("img_conv", *(f"features.{n}" for n in range(4))))
+
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.ModuleList(
@@ -45,6 +47,7 @@ class DeepLabWideResNet(WideResNetTrunk):
     class_convolution = "final.6"
     size_multiple = 8
     align_corners = True
+    folds = (("final.0", "final.1"), ("final.3", "final.4"))
     normalisation = "inside the model: ImageNet mean and deviation"
 
     def __init__(self, classes: int) -> None:

@@ -63,7 +63,9 @@ class InvertedResidual(nn.Module):
         wide = channels_in * expansion
         self.expands = expansion != 1
         self.keeps_shape = stride == 1 and channels_in == channels_out
+        self.folds = [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
         if self.expands:
+            self.folds.append(("_expand_conv", "_bn0"))
             self._expand_conv = nn.Conv2d(channels_in, wide, 1, bias=False)
             self._bn0 = batch_norm(wide)
         self._depthwise_conv = SameConv2d(wide, wide, kernel, stride=stride, groups=wide, bias=False)
@@ -82,6 +84,8 @@ class InvertedResidual(nn.Module):
 
 class EfficientNetLite0Trunk(nn.Module):
     """EfficientNet-Lite0 up to its last stage, without the 1280-channel head."""
+
+    folds = (("_conv_stem", "_bn0"),)
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,6 +21,8 @@ BLOCKS = (6, 12, 24, 16)
 class DenseLayer(nn.Sequential):
     """BN-ReLU-1×1-BN-ReLU-3×3; the caller concatenates its GROWTH new channels to the input."""
 
+    folds = (("conv1", "norm2"),)
+
     def __init__(self, channels: int) -> None:
         super().__init__(
             OrderedDict(
@@ -62,6 +64,8 @@ def transition(channels: int) -> nn.Sequential:
 
 class DenseNetTrunk(nn.Module):
     """DenseNet-121 without its last norm and classifier; a 2×2 max-pool after the stem."""
+
+    folds = (("features.conv0", "features.norm0"),)
 
     def __init__(self) -> None:
         super().__init__()

@@ -61,6 +61,7 @@ class ResidualBlock(nn.Module):
             )
             width = channels
         self.convs = nn.Sequential(layers)
+        self.folds = [(f"convs.conv{number}", f"convs.bn{number + 1}.0") for number in range(1, len(sides))]
         if stride != 1 or channels_in != width:
             self.proj_conv = nn.Conv2d(channels_in, width, 1, stride=stride, bias=False)
         else:

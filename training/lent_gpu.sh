@@ -90,7 +90,7 @@ check() {
       --weights "$work/runs/open/weights.safetensors" --json "$out/$set.json"
   done
   cd "$root"
-  timeout -s INT $((deadline - $(date +%s))) "$python" -m pytest -q -k "cuda or gpu or triton" test/core test/engines test/training \
+  timeout -s INT $((deadline - $(date +%s))) "$python" -m pytest -q -rs -k "cuda or gpu or triton or tensorrt" test/core test/engines test/training \
     2>&1 | tee "$out/cuda_tests.txt" || true
   timeout -s INT 60 "$python" benchmarks/postprocessing.py --device cuda 2>&1 | tee "$out/postprocessing.txt" || true
   [ "$(date +%s)" -lt "$deadline" ] && timeout -s INT $((deadline - $(date +%s))) "$python" -m densehybrid_ros.cli bench \

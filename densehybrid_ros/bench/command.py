@@ -3,8 +3,9 @@
 Four ways from a uint8 picture to maps on the CPU take turns: closed set and open set as public code has them (the
 network in eager fp32, logits interpolated to the picture, argmax and score of those), and both as the node computes
 them, the last also by every engine that is installed. Printed are the fastest, median and 95th percentile of their
-times, frames per second, and the median relative to the plain closed set; below, what the open set costs beyond the
-closed one, the network's arithmetic, and peak memory.
+times, frames per second, the median relative to the plain closed set, and the peak memory of a process that does
+nothing else (on a GPU what torch takes there); below, what the open set costs beyond the closed one, what the score
+alone adds to the classes, out of the same logits, and the network's arithmetic.
 
 With --node (needs ROS 2) the whole node in a process of its own, fed and listened to over DDS, takes turns with its
 bare engine: frames per second, time from an image sent to the last answer received, and of that the time from taken to
@@ -18,8 +19,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -31,11 +32,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from densehybrid_ros.bench import scale
+from densehybrid_ros.bench.memory import Asked, peaks_mb
 from densehybrid_ros.bench.timing import Timing, timings
-from densehybrid_ros.bench.ways import CLOSED_PLAIN, open_set, wait_for_engine, ways
-from densehybrid_ros.core.devices import device_name, placed, use_threads
+from densehybrid_ros.bench.ways import CLOSED_PLAIN, open_set, postprocessing, wait_for_engine, ways
+from densehybrid_ros.core.devices import device_name, placed, resolve_device, use_threads
 from densehybrid_ros.core.fit import Fit
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.engines.choice import ENGINES, choose
 from densehybrid_ros.engines.packages import missing_packages
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import refuse_unwritable, write_whole
@@ -90,30 +93,65 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     fitted = segmenter.fit(height, width)
     image = np.random.default_rng(SEED).integers(0, 256, (height, width, 3), np.uint8)
     compared = ways(segmenter, model, fitted)
-    for name in engines_here(segmenter):
-        by_engine = Segmenter.load(options.weights, options.device, "fp32", options.inference_width, name)
+    for name, precision in engines_here(segmenter).items():
+        by_engine = Segmenter.load(options.weights, options.device, precision, options.inference_width, name)
         print(f"waiting for engine {name}", file=sys.stderr)
         wait_for_engine(by_engine, image, name)
         compared[f"open set, {name}"] = open_set(by_engine)
     times = timings({name: partial(way, image) for name, way in compared.items()}, options.runs)
+    after = timings(postprocessing(model, segmenter, fitted), options.runs)
+    peaks = peaks_mb([asked_of(name, options) for name in compared])
     return {
         "weights": segmenter.info.architecture,
         "device": device_name(segmenter.device) or f"CPU, {torch.get_num_threads()} threads",
         "size": [width, height],
         "network_size": list(fitted.run[::-1]),
         "runs": options.runs,
-        "ways": {name: figures_of(each, times[CLOSED_PLAIN]) for name, each in times.items()},
+        "ways": {
+            name: {**figures_of(times[name], times[CLOSED_PLAIN]), "peak_mb": round(peak)}
+            for name, peak in zip(compared, peaks, strict=True)
+        },
         "open_set_ms": round(times["open set"].p50 - times["closed set"].p50, 2),
         "open_set_plain_ms": round(times["open set, plain"].p50 - times[CLOSED_PLAIN].p50, 2),
+        **score_figures(after),
         "network_gflop": round(gflop(model, fitted, segmenter.device), 2),
-        "peak_memory_mb": round(peak_memory_mb(segmenter.device), 1),
     }
 
 
-def engines_here(segmenter: Segmenter) -> list[str]:
-    """Engines besides torch that the network can run by on its device."""
-    onnxruntime = segmenter.device.type == "cpu" and not missing_packages()
-    return ["onnxruntime"] if onnxruntime else []
+def engines_here(segmenter: Segmenter) -> dict[str, str]:
+    """Engines besides torch that the network can run by on its device, each with its precision."""
+    if segmenter.device.type == "cpu":
+        return {} if missing_packages() else {"onnxruntime": "fp32"}
+    precision = {torch.float32: "fp32", torch.float16: "fp16"}.get(segmenter.precision, "")
+    found = choose("tensorrt", segmenter.device, segmenter.precision).name
+    return {found: precision} if found == "tensorrt" else {}
+
+
+def asked_of(way: str, options: argparse.Namespace) -> Asked:
+    """For a process that does nothing but that one of `compared`."""
+    engine, (width, height) = way.removeprefix("open set, "), options.size or SIZE
+    by_engine = engine in ENGINES
+    on_cpu = resolve_device(options.device).type == "cpu"
+    return Asked(
+        "" if by_engine else way,
+        options.weights,
+        options.device,
+        "fp32" if by_engine and on_cpu else options.precision,
+        options.inference_width,
+        engine if by_engine else "torch",
+        (width, height),
+        torch.get_num_threads(),
+    )
+
+
+def score_figures(times: Mapping[str, Timing]) -> dict[str, float]:
+    """What classes take, and what the score adds, ms, by medians, of `postprocessing`."""
+    found = {}
+    for suffix in ("", "_plain"):
+        classes = times[f"classes{suffix}"].p50
+        found[f"classes{suffix}_ms"] = round(classes, 2)
+        found[f"score{suffix}_ms"] = round(times[f"classes and score{suffix}"].p50 - classes, 2)
+    return found
 
 
 def figures_of(timing: Timing, reference: Timing) -> dict[str, float]:
@@ -128,13 +166,6 @@ def gflop(model: nn.Module, fitted: Fit, device: torch.device) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def peak_memory_mb(device: torch.device) -> float:
-    """Most that torch had allocated on a GPU, or the process in memory."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # Linux counts in KiB
-
-
 def text_of(figures: dict[str, Any]) -> str:
     """A line for every way."""
     head = "{weights} on {device}: {width}x{height} pictures, network at {columns}x{rows}, {runs} runs".format(
@@ -144,14 +175,19 @@ def text_of(figures: dict[str, Any]) -> str:
         columns=figures["network_size"][0],
         rows=figures["network_size"][1],
     )
-    rows = [["", "fastest ms", "p50 ms", "p95 ms", "frames/s", "relative"]]
-    rows += [[name, *(f"{value:.2f}" for value in each.values())] for name, each in figures["ways"].items()]
+    rows = [["", "fastest ms", "p50 ms", "p95 ms", "frames/s", "relative", "peak MB"]]
+    for name, each in figures["ways"].items():
+        *times, peak = each.values()
+        rows.append([name, *(f"{value:.2f}" for value in times), f"{peak:.0f}"])
     return "\n".join(
         [
             head,
             *table_lines(rows),
             f"the open set costs {figures['open_set_ms']:.1f} ms more than the closed one; "
             f"{figures['open_set_plain_ms']:.1f} ms as public code has them",
-            f"network: {figures['network_gflop']:.1f} GFLOP; peak memory {figures['peak_memory_mb']:.0f} MB",
+            f"post-processing of the same logits: classes {figures['classes_ms']:.1f} ms, the score alone "
+            f"{figures['score_ms']:.1f} more; plain {figures['classes_plain_ms']:.1f} and "
+            f"{figures['score_plain_ms']:.1f}",
+            f"network: {figures['network_gflop']:.1f} GFLOP",
         ]
     )

@@ -12,9 +12,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from densehybrid_ros.core.fit import Fit
+from densehybrid_ros.core.maps.choice import MapMaker
 from densehybrid_ros.core.postprocess import PARTS, open_set_map
-from densehybrid_ros.core.scores import hybrid
+from densehybrid_ros.core.scores import SCORES, hybrid
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.core.transfers import to_cpu
 from densehybrid_ros.errors import SetupError
 
 Way = Callable[[NDArray[np.uint8]], object]
@@ -59,6 +61,37 @@ def ways(segmenter: Segmenter, model: nn.Module, fitted: Fit) -> dict[str, Way]:
     }
 
 
+@torch.inference_mode()
+def postprocessing(model: nn.Module, segmenter: Segmenter, fitted: Fit) -> dict[str, Callable[[], object]]:
+    """From the same logits to maps on the CPU: classes, and with the score; as the node does, and plain.
+
+    Args:
+        model: the network of the segmenter, on its device.
+    """
+    noise = torch.rand(1, 3, *fitted.run, generator=torch.Generator().manual_seed(0))
+    logits, dataset_logits = model(noise.to(segmenter.device))
+    given = (logits, dataset_logits, fitted, SCORES["hybrid"], 0.0)
+    maker = MapMaker()
+
+    def ours(parts: set[str]) -> object:
+        maps = maker(*given, parts)
+        return to_cpu((maps.semantic, maps.score))
+
+    def plain(score_too: bool) -> object:
+        enlarged = fitted.to_image(logits)
+        found = [enlarged.argmax(1).to(torch.uint8)]
+        if score_too:
+            found.append(hybrid(enlarged, fitted.to_image(dataset_logits)))
+        return [each.cpu() for each in found]
+
+    return {
+        "classes": lambda: ours({"semantic"}),
+        "classes and score": lambda: ours({"semantic", "score"}),
+        "classes_plain": lambda: plain(False),
+        "classes and score_plain": lambda: plain(True),
+    }
+
+
 def open_set(segmenter: Segmenter) -> Way:
     """As the node computes it, by the engine of the segmenter."""
     return lambda image: segmenter.batch([image], segmenter.info.threshold, parts=PARTS)
@@ -72,7 +105,7 @@ def wait_for_engine(segmenter: Segmenter, image: NDArray[np.uint8], name: str) -
     """
     end = time.monotonic() + PATIENCE
     while segmenter.engine != name:
-        if segmenter.engine_warnings or time.monotonic() > end:
+        if segmenter.engine.startswith("torch: ") or time.monotonic() > end:
             raise SetupError(f"no engine {name}: {segmenter.engine}")
         if not segmenter.engine.startswith("torch, "):
             segmenter.batch([image])

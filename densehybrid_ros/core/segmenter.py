@@ -20,11 +20,13 @@ from densehybrid_ros.core.scenes import NOTHING, Answer, Scene, ScoredImage
 from densehybrid_ros.core.scores import SCORES, Score, live_score
 from densehybrid_ros.core.seen_image import ImageScore, SeenImage
 from densehybrid_ros.core.stages import StageClock
+from densehybrid_ros.core.transfers import to_cpu, to_device
 from densehybrid_ros.engines.choice import Choice, choose
 from densehybrid_ros.engines.engine import OnnxEngine
-from densehybrid_ros.engines.packages import how_to_install
+from densehybrid_ros.engines.key import origin_of
 from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_network
+from densehybrid_ros.models.folding import fold_batch_norm
 from densehybrid_ros.models.pre_logits import look_inside
 from densehybrid_ros.models.sampling import aligns_corners, size_multiple
 
@@ -45,7 +47,7 @@ class Segmenter:
         self.image_scores: dict[str, ImageScore] = {}
         """What it gives by looking into the network."""
         self._model = placed(model, device).eval()
-        self._choice = Choice(False)
+        self._choice = Choice()
         self._engine: OnnxEngine | None = None
         self._maps = MapMaker()
 
@@ -77,14 +79,15 @@ class Segmenter:
             raise SetupError(f"inference_width is {inference_width}; give 0 (recommended), -1 (native) or pixels")
         width = info.inference_width if inference_width == 0 else max(inference_width, 0)
         target = resolve_device(device)
-        segmenter = cls(model, info, target, resolve_precision(precision, target), width)
-        segmenter._use_engine(choose(engine, target, segmenter.precision), path)
+        kind = resolve_precision(precision, target)
+        choice = choose(engine, target, kind)
+        # of the network as the file has it: folded it has other tensors
+        origin = None if choice.name == "torch" else origin_of(model, info.architecture)
+        segmenter = cls(fold_batch_norm(model), info, target, kind, width)
+        segmenter._choice = choice
+        if origin is not None:
+            segmenter._engine = OnnxEngine(choice.name, segmenter._model, origin, path, target, kind)
         return segmenter
-
-    def _use_engine(self, choice: Choice, weights: Path) -> None:
-        self._choice = choice
-        if choice.onnxruntime:
-            self._engine = OnnxEngine(self._model, self.info.architecture, weights)
 
     @property
     def engine(self) -> str:
@@ -97,8 +100,8 @@ class Segmenter:
     def engine_warnings(self) -> tuple[str, ...]:
         """Why a faster engine or post-processing is not used, or not kept, each to be said once."""
         found = () if self._engine is None else self._engine.warnings
-        if self._choice.reason:
-            found += (f"engine: torch, which takes twice as long: {self._choice.reason}; run: {how_to_install()}",)
+        if self._choice.warning:
+            found += (f"engine: {self._choice.warning}",)
         if self._maps.trouble:
             found += (f"post-processing: plain torch, several times slower: {self._maps.trouble}",)
         return found
@@ -183,12 +186,12 @@ class Segmenter:
             fitted: how its answer comes to the size of the scenes.
         """
         with torch.inference_mode():
-            on_device = torch.from_numpy(pixels).to(self.device)
+            on_device = to_device(pixels, self.device)
             clock.mark("upload")
             logits, dataset_logits = self._forward(on_device)
             clock.mark("infer")
             maps = self._maps(logits, dataset_logits, fitted, score, threshold, parts)
-            semantic, values, open_set = (each.cpu().numpy() for each in (maps.semantic, maps.score, maps.open_set))
+            semantic, values, open_set = to_cpu((maps.semantic, maps.score, maps.open_set))
         clock.mark("postprocess")
         return [Scene(*each, threshold) for each in zip(semantic, values, open_set, strict=True)]
 
@@ -221,9 +224,9 @@ class Segmenter:
         """
         check_image(image)
         if self._engine is not None:
-            raise SetupError("engine onnxruntime does not show what lies behind the logits; use engine torch")
+            raise SetupError(f"engine {self._engine.name} does not show what lies behind the logits; use engine torch")
         fitted = self.fit(*image.shape[:2])
-        pixels = in_unit_range(torch.from_numpy(fitted.to_network(image)[None]).to(self.device))
+        pixels = in_unit_range(to_device(fitted.to_network(image)[None], self.device))
         with torch.no_grad(), self._autocast():
             return SeenImage(self._model, pixels, look_inside(self._model, pixels), fitted)
 
@@ -276,7 +279,7 @@ class Segmenter:
 
     def _answer(self, image: NDArray[np.uint8], fitted: Fit) -> tuple[torch.Tensor, torch.Tensor]:
         """Both logits of one image, as the network gives them."""
-        return self._forward(torch.from_numpy(fitted.to_network(image)[None]).to(self.device))
+        return self._forward(to_device(fitted.to_network(image)[None], self.device))
 
     def _forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, H, W, 3) uint8 on the device → both logits."""

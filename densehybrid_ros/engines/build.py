@@ -1,6 +1,7 @@
-"""python -m densehybrid_ros.engines.build WEIGHTS OUT KEY: writes the file of one engine.
+"""python -m densehybrid_ros.engines.build SOURCE OUT KEY: makes what one engine needs on the disk.
 
-Started by `building`, which holds the other end of its standard input: it ends with the process that started it.
+By the key the ONNX file OUT of a weights file, or TensorRT's folder OUT of an ONNX file. Started by `building`, which
+holds the other end of its standard input: it ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from densehybrid_ros.engines.building import UNAVAILABLE, Unavailable
 from densehybrid_ros.errors import USER_ERROR, SetupError
 
 LONGEST = 3600
@@ -19,11 +21,17 @@ LONGEST = 3600
 
 
 def main(argv: list[str] | None = None) -> None:
-    weights, out, key = sys.argv[1:] if argv is None else argv
+    source, out, key = sys.argv[1:] if argv is None else argv
     if argv is None:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
         signal.alarm(LONGEST)
-    build(Path(weights), Path(out), key)
+    if "onnx" in json.loads(key):
+        # seconds of imports, in which the process must end already when its parent does
+        from densehybrid_ros.engines.tensorrt_folder import build_folder
+
+        build_folder(Path(source), Path(out), key)
+    else:
+        build(Path(source), Path(out), key)
 
 
 def build(weights: Path, out: Path, wanted: str) -> None:
@@ -35,13 +43,12 @@ def build(weights: Path, out: Path, wanted: str) -> None:
     Raises:
         SetupError: the weights cannot be read, or are not those of the key.
     """
-    # seconds of imports, in which the process must end already when its parent does
-    from densehybrid_ros.engines.key import KEY, Shape, key_of
+    from densehybrid_ros.engines.key import KEY, Shape, key_of, origin_of
     from densehybrid_ros.engines.onnx_file import write_onnx
     from densehybrid_ros.models.checkpoint import load_network
 
     network, info = load_network(weights)
-    key = key_of(network, info.architecture, Shape(**json.loads(wanted)["shape"]))
+    key = key_of(origin_of(network, info.architecture), Shape(**json.loads(wanted)["shape"]))
     if key.text != wanted:
         raise SetupError(f"weights file {weights} or the packages have changed since it was loaded; configure anew")
     write_onnx(network, out, key.shape, key.opset, {KEY: key.text})
@@ -56,6 +63,6 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except SetupError as error:
+    except (SetupError, Unavailable) as error:
         print(error, file=sys.stderr)
-        sys.exit(USER_ERROR)
+        sys.exit(UNAVAILABLE if isinstance(error, Unavailable) else USER_ERROR)

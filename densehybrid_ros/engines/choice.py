@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from densehybrid_ros.engines.packages import how_to_install, missing_packages
+from densehybrid_ros.engines.packages import how_to_install, how_to_install_tensorrt, missing_packages
+from densehybrid_ros.engines.providers import TENSORRT, available
 from densehybrid_ros.errors import SetupError, chosen
 
 
@@ -15,10 +16,12 @@ from densehybrid_ros.errors import SetupError, chosen
 class Choice:
     """An engine, and why it is no other."""
 
-    onnxruntime: bool
-    """Else torch."""
+    name: str = "torch"
+    """torch, onnxruntime or tensorrt."""
     reason: str = ""
-    """Why torch alone, where that was not asked for."""
+    """Why it is not what was asked for, or what `auto` would like best."""
+    warning: str = ""
+    """The same for the user, with what to do."""
 
 
 def choose(engine: str, device: torch.device, precision: torch.dtype) -> Choice:
@@ -31,7 +34,7 @@ def choose(engine: str, device: torch.device, precision: torch.dtype) -> Choice:
 
 
 def _torch(device: torch.device, precision: torch.dtype) -> Choice:
-    return Choice(False)
+    return Choice()
 
 
 def _onnxruntime(device: torch.device, precision: torch.dtype) -> Choice:
@@ -42,18 +45,44 @@ def _onnxruntime(device: torch.device, precision: torch.dtype) -> Choice:
         raise SetupError(f"engine onnxruntime runs in fp32, and precision is {found}; set that to fp32, or engine auto")
     if missing := missing_packages():
         raise SetupError(f"engine onnxruntime: {', '.join(missing)} not installed; run: {how_to_install()}")
-    return Choice(True)
+    return Choice("onnxruntime")
 
 
 def _auto(device: torch.device, precision: torch.dtype) -> Choice:
     if device.type != "cpu" or precision != torch.float32:
-        return Choice(False)
+        return Choice()
     missing = missing_packages()
-    return Choice(not missing, f"{', '.join(missing)} not installed" if missing else "")
+    if not missing:
+        return Choice("onnxruntime")
+    reason = f"{', '.join(missing)} not installed"
+    return Choice("torch", reason, f"torch, which takes twice as long: {reason}; run: {how_to_install()}")
+
+
+def _tensorrt(device: torch.device, precision: torch.dtype) -> Choice:
+    """Falls back as `auto` does: one parameter file serves a Jetson and the computer on the desk."""
+    reason, remedy = _without_tensorrt(device, precision)
+    if not reason:
+        return Choice("tensorrt")
+    other = _auto(device, precision).name
+    return Choice(other, reason, f"{other} instead of tensorrt: {reason}; {remedy}")
+
+
+def _without_tensorrt(device: torch.device, precision: torch.dtype) -> tuple[str, str]:
+    """Why TensorRT cannot be had, and what to do about it; "" where it may be."""
+    if device.type != "cuda":
+        return f"device is {device}", "TensorRT wants an NVIDIA GPU, its driver and a CUDA build of torch"
+    if precision not in (torch.float32, torch.float16):
+        return f"precision is {str(precision).removeprefix('torch.')}", "set precision to fp16 or fp32"
+    if missing := missing_packages():
+        return f"{', '.join(missing)} not installed", f"run: {how_to_install_tensorrt()}"
+    if TENSORRT not in available():
+        return "the installed onnxruntime was built without TensorRT", f"run: {how_to_install_tensorrt()}"
+    return "", ""
 
 
 ENGINES: dict[str, Callable[[torch.device, torch.dtype], Choice]] = {
     "auto": _auto,
     "torch": _torch,
     "onnxruntime": _onnxruntime,
+    "tensorrt": _tensorrt,
 }

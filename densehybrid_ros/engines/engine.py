@@ -1,4 +1,4 @@
-"""A network that runs by ONNX Runtime wherever an engine is ready, and by torch else."""
+"""A network that runs by ONNX Runtime or TensorRT wherever an engine is ready, and by torch else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from densehybrid_ros.engines.key import Shape
+from densehybrid_ros.engines.key import Origin, Shape
+from densehybrid_ros.engines.making import Maker
 from densehybrid_ros.engines.preparation import Preparation
 
 Logits: TypeAlias = tuple[Tensor, Tensor]
@@ -19,20 +20,31 @@ Logits: TypeAlias = tuple[Tensor, Tensor]
 class OnnxEngine:
     """Thread-compatible: one caller at a time. What it has started ends with it."""
 
-    def __init__(self, network: nn.Module, architecture: str, weights: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        origin: Origin,
+        weights: Path,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
         """
         Args:
-            network: on the CPU, in evaluation mode. An engine has as many threads as torch has now.
+            name: onnxruntime or tensorrt.
+            network: on the device, in evaluation mode. On a CPU an engine has as many threads as torch has now.
             weights: the file that it was read from.
+            precision: of torch.
         """
-        self._preparation = Preparation(network, architecture, weights, torch.get_num_threads())
+        self.name = name
+        self._preparation = Preparation(origin, Maker(name, network, weights, device, precision))
         self._by_torch = True
         """The last answer."""
         self.close = weakref.finalize(self, self._preparation.close)
         """Ends what goes on. Called by itself when the engine is not used any more, and when Python ends."""
 
     def __call__(self, images: Tensor, by_torch: Callable[[Tensor], Logits]) -> Logits:
-        """(B, 3, H, W) float32 on the CPU → both logits.
+        """(B, 3, H, W) float32 on the device → both logits, there.
 
         Args:
             by_torch: gives the same answer; the first one is never kept waiting for anything else.
@@ -41,7 +53,7 @@ class OnnxEngine:
         session = self._preparation.session(shape)
         if session is not None:
             try:
-                answer = session(images.contiguous().numpy())
+                answer = session(images)
                 self._by_torch = False
                 return answer
             except Exception as error:  # exhausted memory, say: torch's own faults are understood
@@ -53,9 +65,9 @@ class OnnxEngine:
 
     @property
     def text(self) -> str:
-        """What gave the last answer, and why it was not onnxruntime."""
+        """What gave the last answer, and why it was torch."""
         if not self._by_torch:
-            return "onnxruntime"
+            return self.name
         preparation = self._preparation
         if preparation.trouble:
             return f"torch: {preparation.trouble}"
@@ -64,7 +76,10 @@ class OnnxEngine:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know, each to be said once."""
-        preparation = self._preparation
-        trouble = f"engine: torch goes on instead of onnxruntime: {preparation.trouble}" if preparation.trouble else ""
-        not_kept = f"engine: not kept for the next start: {preparation.not_kept}" if preparation.not_kept else ""
-        return tuple(filter(None, (trouble, not_kept)))
+        preparation, maker = self._preparation, self._preparation.maker
+        found = {
+            f"torch goes on instead of {self.name}": preparation.trouble,
+            "not kept for the next start": maker.not_kept,
+            f"{self.name} without fp16, in which": maker.not_half,
+        }
+        return tuple(f"engine: {what}: {why}" for what, why in found.items() if why)

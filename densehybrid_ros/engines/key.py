@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from densehybrid_ros import __version__
-from densehybrid_ros.engines.packages import PACKAGES, version_of
+from densehybrid_ros.engines.packages import PACKAGES, tensorrt_version, version_of
 from densehybrid_ros.models.checkpoint import content_hash
 
 KEY = "densehybrid_engine"
@@ -30,6 +30,15 @@ class Shape:
     def __str__(self) -> str:
         size = f"{self.width}x{self.height}"
         return size if self.batch == 1 else f"{self.batch} of {size}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A network, whatever it is made into."""
+
+    architecture: str
+    weights: str
+    """SHA-256 of its tensors."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,49 @@ class Key:
         return f"{self.architecture}-{shape.batch}x{shape.width}x{shape.height}-{digest[:24]}.onnx"
 
 
-def key_of(network: nn.Module, architecture: str, shape: Shape) -> Key:
+@dataclass(frozen=True)
+class TensorrtKey:
+    """Two folders of TensorRT's engines of one key serve alike."""
+
+    onnx: Key
+    """Of the file that they are made of."""
+    device: str
+    """TensorRT measures on it which of its kernels are fastest there."""
+    number: int
+    """Of the device."""
+    half: bool
+    """Whether fp16 may be used."""
+    versions: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def file_name(self) -> str:
+        """Of the folder."""
+        shape, digest = self.onnx.shape, hashlib.sha256(self.text.encode()).hexdigest()
+        size = f"{shape.batch}x{shape.width}x{shape.height}"
+        return f"{self.onnx.architecture}-{size}-{'fp16' if self.half else 'fp32'}-{digest[:24]}.tensorrt"
+
+
+def origin_of(network: nn.Module, architecture: str) -> Origin:
+    """Of a network as it was loaded: one that was changed for inference has other tensors."""
+    return Origin(
+        architecture, content_hash({name: value.detach().cpu() for name, value in network.state_dict().items()})
+    )
+
+
+def key_of(origin: Origin, shape: Shape) -> Key:
     """The key of an engine made here and now."""
     versions = (f"densehybrid_ros {__version__}", f"torch {torch.__version__}")
     versions += tuple(f"{name} {version_of(name)}" for name in PACKAGES)
-    tensors = {name: value.detach().cpu() for name, value in network.state_dict().items()}
-    return Key(architecture, content_hash(tensors), shape, OPSET, versions)
+    return Key(origin.architecture, origin.weights, shape, OPSET, versions)
+
+
+def tensorrt_key(onnx: Key, device: torch.device, half: bool) -> TensorrtKey:
+    """The key of what TensorRT makes of that file here and now."""
+    number = device.index or 0
+    capability = "{}.{}".format(*torch.cuda.get_device_capability(number))
+    name = f"{torch.cuda.get_device_name(number)}, {capability}"
+    return TensorrtKey(onnx, name, number, half, (f"tensorrt {tensorrt_version()}",))

@@ -2,68 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from densehybrid_ros.engines.building import Unavailable
 from densehybrid_ros.engines.key import Shape
 from densehybrid_ros.engines.onnx_file import INPUT, OUTPUTS
+from densehybrid_ros.engines.packages import how_to_install_tensorrt
+from densehybrid_ros.engines.providers import CPU, Providers, load_libraries
 
 TOLERANCE = 1e-3
 """Largest difference to torch, in nats."""
+AS_TORCH = 2.0
+"""Or so many times the distance between torch and exact fp32, in a precision in which that is more."""
+TYPES: dict[str, tuple[type[np.generic], torch.dtype]] = {
+    "tensor(float)": (np.float32, torch.float32),
+    "tensor(uint8)": (np.uint8, torch.uint8),
+}
+"""Of outputs, by their names in ONNX Runtime."""
 
 
 class Session:
-    """A network of one size in ONNX Runtime, on the CPU."""
+    """A network of one size in ONNX Runtime. Pictures and answers stay where they are: nothing is copied."""
 
-    def __init__(self, contents: bytes, threads: int) -> None:
+    def __init__(self, contents: bytes, threads: int, providers: Providers = CPU) -> None:
         """
         Args:
             contents: of the file. Given by its bytes it can refer to no other file.
-            threads: that share an operation.
+            threads: that share an operation on the CPU.
+            providers: the first has to be there.
 
         Raises:
+            Unavailable: it is not; with what to do.
             Exception: of ONNX Runtime's many kinds, where the file is damaged.
         """
         runtime: Any = import_module("onnxruntime")
+        load_libraries(providers)
         options = runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3  # errors, which are raised as well
         # threads that wait in a loop take the cores from what comes next: whole frame of 2048x1024 on two cores, 213 ms
         # (median) against 174 without; beside a busy process 372 against 304 (benchmarks/engines.py)
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = runtime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
+        # its own fall-back prints to standard output, and answers by the CPU without a word in the session
+        self._session = runtime.InferenceSession(contents, options, providers=providers, enable_fallback=0)
+        wanted, found = providers[0][0], self._session.get_providers()
+        if wanted not in found:
+            raise Unavailable(
+                f"ONNX Runtime's {wanted} did not load, only {', '.join(found)}: its libraries (TensorRT, CUDA, cuDNN) "
+                f"are missing or of other versions; run: {how_to_install_tensorrt()}"
+            )
+        self._outputs = {each.name: (each.shape, *TYPES[each.type]) for each in self._session.get_outputs()}
 
     @property
     def properties(self) -> dict[str, str]:
         """The file's metadata."""
         return self._session.get_modelmeta().custom_metadata_map
 
-    def __call__(self, images: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
-        """(B, 3, H, W) → both logits."""
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, H, W) float32 → both logits, on the same device."""
         logits, dataset_logits = self.outputs(images, OUTPUTS)
         return logits, dataset_logits
 
-    def outputs(self, images: NDArray[np.float32], names: Sequence[str]) -> list[Tensor]:
-        """(B, 3, H, W) → outputs of the file by their names."""
-        return [torch.from_numpy(each) for each in self._session.run(list(names), {INPUT: images})]
+    def outputs(self, images: Tensor, names: Sequence[str]) -> list[Tensor]:
+        """(B, 3, H, W) float32 → outputs of the file by their names, on the same device."""
+        images, device = images.contiguous(), images.device
+        found = [torch.empty(self._outputs[name][0], dtype=self._outputs[name][2], device=device) for name in names]
+        place = (device.type, device.index or 0)
+        binding = self._session.io_binding()
+        binding.bind_input(INPUT, *place, np.float32, tuple(images.shape), images.data_ptr())
+        for name, each in zip(names, found, strict=True):
+            binding.bind_output(name, *place, self._outputs[name][1], tuple(each.shape), each.data_ptr())
+        if device.type == "cuda":
+            # ONNX Runtime has a stream of its own: what torch's still does to the pictures, and to what the memory of
+            # the answers was used for before, has to be over
+            torch.cuda.current_stream(device).synchronize()
+        self._session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        return found
 
 
-def noise_and_edges(shape: Shape) -> NDArray[np.float32]:
-    """(B, 3, H, W) of noise and edges, in [0, 1]."""
+def noise_and_edges(shape: Shape, device: torch.device | None = None) -> Tensor:
+    """(B, 3, H, W) of noise and edges, in [0, 1], the same on every device."""
     pictures = np.random.default_rng(0).random((shape.batch, 3, shape.height, shape.width), np.float32)
     pictures[..., shape.width // 3 :] *= 0.3
-    return pictures
+    return torch.from_numpy(pictures).to(device)
 
 
 @torch.inference_mode()
-def difference_to_torch(network: nn.Module, session: Session, shape: Shape) -> float:
-    """Largest absolute difference of both outputs, in nats, on pictures of noise and edges; NaN where one is."""
-    pictures = noise_and_edges(shape)
-    wanted = network(torch.from_numpy(pictures))
-    return float(np.max([(one - other).abs().max() for one, other in zip(session(pictures), wanted, strict=True)]))
+def difference_to_torch(network: nn.Module, session: Callable[[Tensor], Sequence[Tensor]], pictures: Tensor) -> float:
+    """Largest absolute difference of both outputs to torch's in exact fp32, in nats; NaN where one is."""
+    return _largest(session(pictures), _exactly(network, pictures))
+
+
+@torch.inference_mode()
+def tolerance(network: nn.Module, pictures: Tensor, precision: torch.dtype) -> float:
+    """What an engine may differ by: TOLERANCE, or AS_TORCH times what torch itself does, as the segmenter runs it.
+
+    On a CPU in fp32 torch is exact. In fp16, and in fp32 on a GPU, which rounds the factors of a product to 10 bits
+    (TF32), it is not.
+    """
+    kind = pictures.device.type
+    if kind == "cpu" and precision == torch.float32:
+        return TOLERANCE
+    with torch.autocast(kind, precision, enabled=precision != torch.float32):
+        as_used = network(pictures)
+    return max(TOLERANCE, AS_TORCH * _largest(as_used, _exactly(network, pictures)))
+
+
+def _exactly(network: nn.Module, pictures: Tensor) -> Sequence[Tensor]:
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False  # of all threads: a frame beside this one may be exact, too
+    try:
+        return network(pictures)
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def _largest(some: Sequence[Tensor], others: Sequence[Tensor]) -> float:
+    return float(np.max([float((one - other).abs().max()) for one, other in zip(some, others, strict=True)]))

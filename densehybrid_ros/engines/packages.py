@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from densehybrid_ros.packages import REQUIREMENTS
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+ON_GPUS = "'onnxruntime-gpu>=1.18,<2' tensorrt"
+"""Instead of the last."""
 
 
 def missing_packages() -> list[str]:
@@ -20,6 +22,21 @@ def how_to_install() -> str:
     """The command that brings them."""
     wanted = " ".join(f"'{REQUIREMENTS[name]}'" for name in PACKAGES)
     return f"{sys.executable} -m pip install {wanted}"
+
+
+def how_to_install_tensorrt() -> str:
+    """The same of ONNX Runtime with TensorRT. One package replaces the other: both bring the module `onnxruntime`."""
+    pip = f"{sys.executable} -m pip"
+    others = " ".join(f"'{REQUIREMENTS[name]}'" for name in PACKAGES[:-1])
+    return f"{pip} uninstall -y onnxruntime; {pip} install {others} {ON_GPUS} (Jetson: NVIDIA's wheel for its JetPack)"
+
+
+def tensorrt_version() -> str:
+    """That of pip; "" where TensorRT is not there or is the system's, and refuses engines of others by itself."""
+    try:
+        return metadata.version("tensorrt")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def version_of(package: str) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from argparse import Namespace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from densehybrid_ros.bench import command
+from densehybrid_ros.bench import command, memory
+from densehybrid_ros.bench.memory import Asked
 from densehybrid_ros.bench.timing import Timing, timings
-from densehybrid_ros.bench.ways import CLOSED_PLAIN, ways
+from densehybrid_ros.bench.ways import CLOSED_PLAIN, postprocessing, ways
 from densehybrid_ros.core.fit import fit
 from densehybrid_ros.core.scenes import Answer
 from densehybrid_ros.core.segmenter import Segmenter
@@ -66,7 +68,9 @@ def test_arithmetic_is_that_of_the_network_at_the_size_it_runs_at() -> None:
 def test_a_table_and_json_come_out(
     random_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "engines_here", lambda segmenter: [])  # test/engines builds some
+    monkeypatch.setattr(command, "engines_here", lambda segmenter: {})  # test/engines builds some
+    peaks = {CLOSED_PLAIN: 1000.0, "open set, plain": 1200.4, "closed set": 700.0, "open set": 750.0}
+    monkeypatch.setattr(command, "peaks_mb", lambda asked: [peaks[each.way] for each in asked])
     out, threads = tmp_path / "bench.json", torch.get_num_threads()
     arguments = ["--weights", str(random_weights), "--size", "96", "64", "--inference-width", "-1", "--runs", "2"]
     try:
@@ -81,7 +85,54 @@ def test_a_table_and_json_come_out(
     assert figures["open_set_ms"] == pytest.approx(
         figures["ways"]["open set"]["p50_ms"] - figures["ways"]["closed set"]["p50_ms"], abs=0.011
     )
-    assert figures["peak_memory_mb"] > 100
+    assert [each["peak_mb"] for each in figures["ways"].values()] == [1000, 1200, 700, 750]
+    assert lines[3].split()[-1] == "1200"
+    assert figures["network_gflop"] > 0
+    assert lines[-2].startswith("post-processing of the same logits: classes")
+
+
+def test_the_score_alone_is_what_it_adds_to_the_classes() -> None:
+    found = command.score_figures(
+        {
+            "classes": Timing(1.0, 10.0, 20.0),
+            "classes and score": Timing(1.0, 14.0, 20.0),
+            "classes_plain": Timing(1.0, 50.0, 60.0),
+            "classes and score_plain": Timing(1.0, 75.5, 80.0),
+        }
+    )
+    assert found == {"classes_ms": 10.0, "score_ms": 4.0, "classes_plain_ms": 50.0, "score_plain_ms": 25.5}
+
+
+def test_both_ways_from_logits_give_the_same_maps(random_weights: Path) -> None:
+    segmenter, model = Segmenter.load(random_weights, "cpu", "fp32", 96), load_weights(random_weights)[0].eval()
+    found: Any = {name: way() for name, way in postprocessing(model, segmenter, segmenter.fit(90, 150)).items()}
+    semantic, score = found["classes and score"]
+    plain, plain_score = found["classes and score_plain"]
+    assert semantic.shape == (1, 90, 150)
+    assert (semantic == plain.numpy()).mean() > 0.999  # but for ties
+    np.testing.assert_allclose(score, plain_score, atol=1e-3)
+    assert found["classes"][1].size == 0, "no score where none is wanted"
+    assert len(found["classes_plain"]) == 1
+
+
+def test_the_peak_counts_what_a_way_has_given_back(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked("open set", str(random_weights), "cpu", "fp32", -1, "torch", (96, 64), torch.get_num_threads())
+    before = memory.peak_mb(asked)
+
+    def hungry(*_: object) -> dict[str, Any]:
+        return {"open set": lambda image: np.ones(2**27, np.uint8).sum()}
+
+    monkeypatch.setattr(memory, "ways", hungry)
+    with Path("/proc/self/statm").open() as file:
+        resident = int(file.read().split()[1]) * 4096 / 1e6
+    assert memory.peak_mb(asked) >= max(before, resident + 100)
+
+
+def test_every_way_is_asked_for_as_it_is_timed() -> None:
+    options = Namespace(weights="w", device="cpu", precision="auto", inference_width=0, size=None)
+    plain, engine = (command.asked_of(way, options) for way in (CLOSED_PLAIN, "open set, onnxruntime"))
+    assert (plain.way, plain.engine, plain.precision, plain.size) == (CLOSED_PLAIN, "torch", "auto", (2048, 1024))
+    assert (engine.way, engine.engine, engine.precision) == ("", "onnxruntime", "fp32")
 
 
 @pytest.mark.parametrize("arguments", [["--runs", "0"], ["--size", "0", "5"], ["--threads", "-1"]])

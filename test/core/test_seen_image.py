@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -62,8 +63,8 @@ def test_scores_that_are_given_to_it_come_beside_its_own(segmenter: Segmenter, p
 
 
 def test_other_engines_than_torch_show_nothing(segmenter: Segmenter, picture: np.ndarray) -> None:
-    segmenter._engine = cast(Any, object())
-    with pytest.raises(SetupError, match="use engine torch"):
+    segmenter._engine = cast(Any, SimpleNamespace(name="tensorrt"))
+    with pytest.raises(SetupError, match=r"engine tensorrt does not show .*; use engine torch"):
         segmenter.see(picture)
 
 

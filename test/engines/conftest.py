@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from densehybrid_ros.engines.building import Build
-from densehybrid_ros.engines.key import Key, Shape, key_of
+from densehybrid_ros.engines.key import Key, Shape, key_of, origin_of
 from densehybrid_ros.engines.packages import missing_packages
 from densehybrid_ros.models.checkpoint import load_weights
 
@@ -25,7 +25,7 @@ def installed() -> None:
 
 @pytest.fixture(scope="session")
 def small_key(installed: None, random_weights: Path) -> Key:
-    return key_of(*_loaded(random_weights), SMALL)
+    return key_of(origin_of(*_loaded(random_weights)), SMALL)
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,19 @@ def test_parts_that_killed_processes_left_go_and_those_at_work_stay(tmp_path: Pa
     assert names(tmp_path) == {".engine.13.part.onnx", "notes.txt"}
 
 
+def test_folders_of_tensorrt_are_counted_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MOST_BYTES", 100)
+    written(tmp_path, "network.onnx", age=5, size=100)
+    for number, (name, size) in enumerate((("new", 60), ("old", 60), (".killed.12.part", 1))):
+        folder = tmp_path / f"{name}.tensorrt"
+        folder.mkdir()
+        (folder / "fp16.engine").write_bytes(bytes(size))
+        used = time.time() - 2000 * number
+        os.utime(folder, (used, used))
+    remove_oldest(tmp_path)
+    assert names(tmp_path) == {"network.onnx", "new.tensorrt"}
+
+
 def test_nothing_is_read_where_nothing_is(tmp_path: Path) -> None:
     assert cached(tmp_path / "none.onnx") is None
     assert cached(tmp_path) is None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.engines import packages
+from densehybrid_ros.engines import choice, packages, providers
 from densehybrid_ros.engines.choice import ENGINES, Choice, choose
 from densehybrid_ros.errors import SetupError
 
@@ -22,9 +23,9 @@ def install(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
 
 def test_auto_takes_onnxruntime_on_a_cpu_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
-    assert choose("auto", CPU, torch.float32) == Choice(True)
-    assert choose("auto", CPU, torch.bfloat16) == Choice(False)
-    assert choose("auto", CUDA, torch.float32) == Choice(False)
+    assert choose("auto", CPU, torch.float32) == Choice("onnxruntime")
+    assert choose("auto", CPU, torch.bfloat16) == Choice()
+    assert choose("auto", CUDA, torch.float32) == Choice()
 
 
 @pytest.mark.parametrize("absent", packages.PACKAGES)
@@ -32,7 +33,8 @@ def test_auto_takes_torch_where_a_package_is_missing_and_says_which(
     monkeypatch: pytest.MonkeyPatch, absent: str
 ) -> None:
     install(monkeypatch, absent)
-    assert choose("auto", CPU, torch.float32) == Choice(False, f"{absent} not installed")
+    found = choose("auto", CPU, torch.float32)
+    assert (found.name, found.reason) == ("torch", f"{absent} not installed")
 
 
 @pytest.mark.parametrize(
@@ -52,9 +54,61 @@ def test_onnxruntime_that_cannot_be_had_is_refused(
 
 
 def test_an_unknown_engine_lists_the_choices(random_weights: Path) -> None:
-    with pytest.raises(SetupError, match="engine 'tflite' is unknown; choose one of auto, torch, onnxruntime"):
+    with pytest.raises(SetupError, match="engine 'tflite' is unknown; choose one of auto, torch, onnxruntime, t"):
         Segmenter.load(random_weights, "cpu", engine="tflite")
-    assert list(ENGINES) == ["auto", "torch", "onnxruntime"]
+    assert list(ENGINES) == ["auto", "torch", "onnxruntime", "tensorrt"]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float16])
+def test_tensorrt_is_taken_where_onnxruntime_was_built_with_it(
+    monkeypatch: pytest.MonkeyPatch, precision: torch.dtype
+) -> None:
+    install(monkeypatch)
+    monkeypatch.setattr(choice, "available", lambda: ["TensorrtExecutionProvider", "CPUExecutionProvider"])
+    assert choose("tensorrt", CUDA, precision) == Choice("tensorrt")
+
+
+WHEELS = r"run: \S+ -m pip uninstall -y onnxruntime; \S+ -m pip install 'onnx>=1.*'onnxruntime-gpu>=1.18,<2' tensorrt"
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "absent", "taken", "reason", "remedy"),
+    [
+        (CPU, torch.float32, (), "onnxruntime", "device is cpu", "wants an NVIDIA GPU, its driver and a CUDA build"),
+        (CPU, torch.float32, ("onnx",), "torch", "device is cpu", "wants an NVIDIA GPU"),
+        (CUDA, torch.bfloat16, (), "torch", "precision is bfloat16", "set precision to fp16 or fp32"),
+        (CUDA, torch.float16, ("onnx", "onnxruntime"), "torch", "onnx, onnxruntime not installed", WHEELS),
+        (CUDA, torch.float16, (), "torch", "the installed onnxruntime was built without TensorRT", WHEELS),
+    ],
+)
+def test_tensorrt_that_cannot_be_had_falls_back_as_auto_does_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+    device: torch.device,
+    precision: torch.dtype,
+    absent: tuple[str, ...],
+    taken: str,
+    reason: str,
+    remedy: str,
+) -> None:
+    install(monkeypatch, *absent)
+    monkeypatch.setattr(choice, "available", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    found = choose("tensorrt", device, precision)
+    assert (found.name, found.reason) == (taken, reason)
+    assert re.match(f"{taken} instead of tensorrt: {reason}; .*{remedy}", found.warning)
+    assert "://" not in found.warning
+
+
+def test_what_onnxruntime_was_built_with_is_asked_of_it() -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; ./test.sh brings it")
+    assert providers.ON_CPU in providers.available()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_segmenter_that_falls_back_from_tensorrt_warns_once(random_weights: Path) -> None:
+    segmenter = Segmenter.load(random_weights, "cpu", engine="tensorrt")
+    (warning,) = segmenter.engine_warnings
+    assert warning.startswith("engine: onnxruntime instead of tensorrt: device is cpu; TensorRT wants an NVIDIA GPU")
+    segmenter.close()
 
 
 def test_a_segmenter_says_why_it_runs_by_torch(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

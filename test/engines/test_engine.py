@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.engines import opening, preparation
+from densehybrid_ros.engines import building, making, opening, preparation
 from densehybrid_ros.engines.building import Build
 from densehybrid_ros.engines.key import Key
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights, save_weights
@@ -40,7 +40,7 @@ class Builds:
             self.begun.append(start(weights, out, key))
             return self.begun[-1]
 
-        monkeypatch.setattr(preparation, "Build", counted)
+        monkeypatch.setattr(building, "Build", counted)
 
 
 class Copied:
@@ -186,7 +186,7 @@ def test_an_engine_that_answers_otherwise_is_not_used(
 def test_an_engine_whose_answer_is_no_number_is_not_used(
     small_file: Path, random_weights: Path, small_picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparation, "difference_to_torch", lambda *_: float("nan"))
+    monkeypatch.setattr(making, "difference_to_torch", lambda *_: float("nan"))
     Builds(monkeypatch, lambda weights, out, key: Copied(small_file, out))
     segmenter = loaded(random_weights)
     asked_until(segmenter, [small_picture], "torch: it differs from torch by nan")

@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     if isinstance(exported, MapsNetwork):
         difference, differing = difference_of_maps(exported, session, shape)
     else:
-        difference, differing = difference_to_torch(model, session, shape), 0.0
+        difference, differing = difference_to_torch(model, session, noise_and_edges(shape)), 0.0
     print(f"{arguments.out}: opset {arguments.opset}, {width}x{height}, at most {difference:.1e} from torch")
     if not difference <= TOLERANCE:
         raise SetupError(
@@ -103,7 +103,7 @@ def maps_network(model: nn.Module, info: WeightsInfo, arguments: argparse.Namesp
 def difference_of_maps(network: MapsNetwork, session: Session, shape: Shape) -> tuple[float, float]:
     """Largest absolute difference of the score, and part of the pixels that differ in the worse of the other maps."""
     pictures = noise_and_edges(shape)
-    semantic, score, open_set = network(torch.from_numpy(pictures))
+    semantic, score, open_set = network(pictures)
     found = dict(zip(MAPS, session.outputs(pictures, MAPS), strict=True))
     differing = [(found["semantic"] != semantic), (found["open_set"] != open_set)]
     return float((found["score"] - score).abs().max()), max(float(each.float().mean()) for each in differing)
