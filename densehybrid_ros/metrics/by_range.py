@@ -15,6 +15,7 @@ from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
 from densehybrid_ros.metrics.table import Ends, percent_cells, percent_headings, table_lines
+from densehybrid_ros.metrics.tensors import Array, on_host
 
 EDGES = np.arange(5, 51, 5, dtype=np.float32)
 """m; a bin runs from one of them (inclusive) to the next (exclusive)."""
@@ -51,10 +52,8 @@ class RangeTable:
         self._pictures = [PictureScores(pictures, MEMORY // len(EDGES)) for _ in EDGES] if pictures else []
         """Of the rows."""
 
-    def add(
-        self, score: NDArray[np.float32], truth: NDArray[np.uint8], metres: NDArray[np.float32] | None = None
-    ) -> None:
-        """Adds one frame.
+    def add(self, score: Array, truth: Array, metres: Array | None = None) -> None:
+        """Adds one frame: arrays, or tensors on any device.
 
         Args:
             score: (H, W), finite where the truth is not ignored, higher = more anomalous.
@@ -65,6 +64,9 @@ class RangeTable:
         Raises:
             ValueError: shapes or types differ from these, other truth, or a score is not finite. Nothing is added.
         """
+        self._add(on_host(score), on_host(truth), None if metres is None else on_host(metres))
+
+    def _add(self, score: NDArray[Any], truth: NDArray[Any], metres: NDArray[Any] | None) -> None:
         _check(score, truth, metres)
         labelled = np.flatnonzero(truth != IGNORE)  # quicker than to gather by mask three times
         anomalous = truth.ravel()[labelled]

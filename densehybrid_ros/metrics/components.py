@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.labels import IGNORE, OUTLIER
 from densehybrid_ros.metrics.figures import Figures, figure
+from densehybrid_ros.metrics.tensors import Array, on_host
 
 OVERLAPS = np.linspace(0.25, 0.75, 11)
 """τ: what counts as found, and over which F1 is averaged."""
@@ -46,20 +47,21 @@ class ComponentOverlaps:
         )
 
 
-def component_overlaps(found: NDArray[np.bool_], truth: NDArray[np.uint8], sizes: ComponentSizes) -> ComponentOverlaps:
+def component_overlaps(found: Array, truth: Array, sizes: ComponentSizes) -> ComponentOverlaps:
     """Of one picture.
 
     The union of sIoU leaves out what is predicted of other true components, so that one prediction over two things is
     not held against either.
 
     Args:
-        found: (H, W), taken for anomalous.
-        truth: (H, W), 0 inlier, 1 anomaly, 255 ignored.
+        found: (H, W) bool, taken for anomalous; an array or a tensor.
+        truth: (H, W), 0 inlier, 1 anomaly, 255 ignored; the same.
     """
-    true = _components(truth == OUTLIER)
-    predicted = _components(found & (truth != IGNORE))
+    labels = on_host(truth)
+    true = _components(labels == OUTLIER)
+    predicted = _components(on_host(found) & (labels != IGNORE))
     predicted[_smaller(predicted, sizes.predicted)] = 0
-    counted = (truth != IGNORE) & ~_smaller(true, sizes.truth)
+    counted = (labels != IGNORE) & ~_smaller(true, sizes.truth)
     pairs = _pairs(true[counted], predicted[counted])
     things = pairs[1:, 1:]
     thing_sizes, prediction_sizes = pairs[1:].sum(1), pairs[:, 1:].sum(0)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.metrics.figures import Figures, figure
 from densehybrid_ros.metrics.segmentation import drawn_counts, intersection_over_union, mean_of_defined
+from densehybrid_ros.metrics.tensors import Array, on_host
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,23 @@ class OpenSetCounts:
 
 
 def open_set_counts(
-    semantic: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int, unknown: Mapping[str, NDArray[np.bool_]]
+    semantic: Array, truth: Array, classes: int, unknown: Mapping[str, Array]
 ) -> dict[str, OpenSetCounts]:
-    """Of one picture, for each of several ways to take pixels for unknown.
+    """Of one picture, for each of several ways to take pixels for unknown; arrays or tensors.
 
     Args:
-        semantic: (H, W), the class of each pixel; what is none of 0..K−1 hits nothing.
-        truth: (H, W), 0..K−1, K = unknown; all else is left out.
+        semantic: (H, W) uint8, the class of each pixel; what is none of 0..K−1 hits nothing.
+        truth: (H, W) uint8, 0..K−1, K = unknown; all else is left out.
         classes: K.
-        unknown: (H, W) each, taken for unknown.
+        unknown: (H, W) bool each, taken for unknown.
     """
-    side = classes + 1
-    counted = truth <= classes
-    pairs = truth[counted].astype(np.uint16) * np.uint16(side) + np.minimum(semantic[counted], np.uint8(classes))
+    side, labels = classes + 1, on_host(truth)
+    counted = labels <= classes
+    seen = np.minimum(on_host(semantic)[counted], classes).astype(np.uint16)
+    pairs = labels[counted].astype(np.uint16) * np.uint16(side) + seen
     pixels = _counts_of(pairs, side)
-    return {name: OpenSetCounts(pixels, _counts_of(pairs[each[counted]], side)) for name, each in unknown.items()}
+    taken = {name: on_host(each)[counted] for name, each in unknown.items()}
+    return {name: OpenSetCounts(pixels, _counts_of(pairs[each], side)) for name, each in taken.items()}
 
 
 def _counts_of(pairs: NDArray[np.uint16], side: int) -> NDArray[np.int64]:

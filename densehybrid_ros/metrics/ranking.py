@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.metrics.figures import Figures, figure
+from densehybrid_ros.metrics.tensors import Array, on_host
 
 
 @dataclass(frozen=True)
@@ -28,26 +30,40 @@ class OperatingPoints:
         return self.false_positives / self.false_positives[-1]
 
 
-def operating_points(scores: NDArray[np.float32], anomalous: NDArray[np.bool_]) -> OperatingPoints:
-    """Exact points of the ROC and precision-recall curves; ties share one point.
+def operating_points(scores: Array, anomalous: Array) -> OperatingPoints:
+    """Exact points of the ROC and precision-recall curves; ties share one point. Tensors are ranked on their device.
 
     Args:
         scores: (N,), finite, higher = more anomalous.
-        anomalous: (N,).
+        anomalous: (N,) bool; an array or a tensor as the scores are.
 
     Raises:
         ValueError: a class is absent, or a score is not finite; the metrics are undefined then.
     """
     positives = int(anomalous.sum())
-    if positives in (0, anomalous.size):
-        raise ValueError(f"{positives} of {anomalous.size} pixels are anomalous; both kinds are needed")
-    if not np.isfinite(scores).all():
+    if positives in (0, len(anomalous)):
+        raise ValueError(f"{positives} of {len(anomalous)} pixels are anomalous; both kinds are needed")
+    ranked = _points_of_arrays if isinstance(scores, np.ndarray) else _points_of_tensors
+    points = ranked(scores, anomalous)
+    if not np.isfinite(points.thresholds).all():
         raise ValueError("a score is not finite")
+    return points
+
+
+def _points_of_arrays(scores: Any, anomalous: Any) -> OperatingPoints:
     order = np.argsort(scores)[::-1]
     ranked = scores[order]
     hits = np.cumsum(anomalous[order], dtype=np.int64)
-    ends = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), ranked.size - 1)  # nan differs from itself
     return OperatingPoints(ranked[ends], hits[ends], ends + 1 - hits[ends])
+
+
+def _points_of_tensors(scores: Any, anomalous: Any) -> OperatingPoints:
+    ranked, order = scores.detach().float().sort(descending=True)
+    hits = anomalous[order].cumsum(0)
+    ends = np.append(on_host((ranked[1:] != ranked[:-1]).nonzero()[:, 0]), len(ranked) - 1)
+    found = on_host(hits[ends])
+    return OperatingPoints(on_host(ranked[ends]), found, ends + 1 - found)
 
 
 def average_precision(points: OperatingPoints) -> float:

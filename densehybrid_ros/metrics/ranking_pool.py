@@ -9,6 +9,7 @@ from densehybrid_ros.labels import IGNORE, OUTLIER
 from densehybrid_ros.metrics.picture_scores import PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.score_sketch import FINE, KEPT_PIXELS, Resolution, ScoreSketch
+from densehybrid_ros.metrics.tensors import Array, on_host
 
 
 class RankingPool:
@@ -20,14 +21,15 @@ class RankingPool:
         self.pictures = PictureScores(pictures) if pictures else None
         """Each by itself."""
 
-    def add(self, score: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
-        """Adds one image: score (H, W) and binary truth (H, W).
+    def add(self, score: Array, truth: Array) -> None:
+        """Adds one image: score (H, W) float32 and binary truth (H, W) uint8, arrays or tensors.
 
         Raises:
             ValueError: a score is not finite where the truth is not ignored.
         """
-        labelled = truth != IGNORE
-        scores, anomalous = score[labelled], truth[labelled] == OUTLIER
+        labels = on_host(truth)
+        labelled = labels != IGNORE
+        scores, anomalous = on_host(score)[labelled], labels[labelled] == OUTLIER
         self._scores.add(scores, anomalous)
         if self.pictures is not None:
             self.pictures.add(scores, anomalous)

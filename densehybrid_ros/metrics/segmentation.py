@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.metrics.figures import Figures, figure
+from densehybrid_ros.metrics.tensors import Array, on_host
 
 
 class ConfusionMatrix:
@@ -19,11 +20,12 @@ class ConfusionMatrix:
         self.counts = np.zeros((classes, classes + 1), np.int64) if counts is None else counts
         """Rows = truth, columns = prediction; the last column counts predictions that are none of the classes."""
 
-    def add(self, predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:
-        """Adds one image: both (H, W)."""
-        known = truth < self.classes
-        columns = np.minimum(predicted[known], self.classes)
-        pairs = truth[known].astype(np.int64) * (self.classes + 1) + columns
+    def add(self, predicted: Array, truth: Array) -> None:
+        """Adds one image: both (H, W) of integers, arrays or tensors."""
+        labels = on_host(truth)
+        known = labels < self.classes
+        columns = np.minimum(on_host(predicted)[known], self.classes)
+        pairs = labels[known].astype(np.int64) * (self.classes + 1) + columns
         self.counts += np.bincount(pairs, minlength=self.counts.size).reshape(self.counts.shape)
 
 

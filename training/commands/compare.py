@@ -12,11 +12,11 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from densehybrid_ros.errors import SetupError
+from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.metrics.table import table_lines
 from densehybrid_ros.models.checkpoint import BUNDLED
 from densehybrid_ros.training.commands.evaluate import evaluate_parser, examined, task_of
-from densehybrid_ros.training.reports.comparison import Compared, comparison_table, distinct_names
+from densehybrid_ros.training.reports.comparison import FIGURES, Compared, comparison_table, distinct_names
 from densehybrid_ros.training.reports.document import Document, Part
 from densehybrid_ros.training.reports.outputs import add_outputs, refuse_outputs, write_outputs
 from densehybrid_ros.training.reports.tables import Table
@@ -32,6 +32,12 @@ def main(argv: list[str] | None = None) -> None:
         "--set", nargs="+", action="append", required=True, metavar=("NAME", "ROOT"), help="a data set; repeatable"
     )
     add_weights(parser)
+    parser.add_argument(
+        "--figures",
+        type=_figures,
+        default=list(FIGURES),
+        help=f"of the table, joined by commas, as in ap,fpr95: {', '.join(FIGURES)}; default: those there are",
+    )
     add_outputs(parser)
     options, others = parser.parse_known_args(argv)
     if given := [each for each in others if each.partition("=")[0] in GIVEN_BY_SET]:
@@ -39,7 +45,14 @@ def main(argv: list[str] | None = None) -> None:
     if long := [each for each in options.set if len(each) > SET_WORDS]:
         parser.error(f"--set takes NAME ROOT SPLIT, not {' '.join(long[0])}")
     results = compared(options, options.set, others)
-    show([comparison_table(results)], results, options)
+    show([comparison_table(results, options.figures)], results, options)
+
+
+def _figures(text: str) -> list[str]:
+    """Names of FIGURES; SetupError where one is unknown."""
+    for name in (names := text.split(",")):
+        chosen("figure", name, FIGURES)
+    return names
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:

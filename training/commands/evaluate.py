@@ -28,7 +28,7 @@ from densehybrid_ros.errors import chosen
 from densehybrid_ros.training.baselines.baselines import BASELINES
 from densehybrid_ros.training.baselines.settings import score_settings
 from densehybrid_ros.training.datasets import DATASETS
-from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
+from densehybrid_ros.training.evaluation.protocols import protocol_of
 from densehybrid_ros.training.evaluation.task import Report, Task
 from densehybrid_ros.training.reports.document import Document, Part
 from densehybrid_ros.training.reports.outputs import add_outputs, refuse_outputs, write_outputs
@@ -96,6 +96,9 @@ def evaluate_parser(prog: str) -> argparse.ArgumentParser:
         help="also how well whole things are found, as SegmentMeIfYouCan counts them, at the threshold of the best F1",
     )
     parser.add_argument("--overlays", type=Path, metavar="OUT", help="of folder: draw every picture into this folder")
+    parser.add_argument(
+        "--per-picture", action="store_true", help="rank each picture by itself, and take the mean, as StreetHazards"
+    )
     parser.add_argument("--by-range", action="store_true", help="of lostandfound: also by distance")
     parser.add_argument("--inference-width", type=int, default=0, help="px; 0 = the weights' own, -1 = native")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
@@ -118,7 +121,7 @@ def task_of(options: dict[str, Any]) -> Task:
 
 def examined(task: Task) -> Report:
     """The figures; warnings of its engine are on stderr."""
-    report = PROTOCOLS[task.dataset.protocol].examine(task)
+    report = protocol_of(task).examine(task)
     for warning in task.segmenter.engine_warnings:
         print(warning, file=sys.stderr)
     return report

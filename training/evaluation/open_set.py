@@ -20,7 +20,8 @@ from densehybrid_ros.metrics.open_set import OpenSet, OpenSetCounts, drawn_open_
 from densehybrid_ros.metrics.ranking import OperatingPoints, threshold_at_tpr
 from densehybrid_ros.metrics.table import Ends, percent_cells, percent_headings, table_lines
 from densehybrid_ros.progress import progress_bar
-from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
+from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.evaluation.pasted_set import file_of
 from densehybrid_ros.training.evaluation.validate import predictions
 
 TARGET_TPR = 0.95
@@ -64,7 +65,7 @@ class Halves:
 
 def halves_of(source: LabelledSource) -> Halves:
     """By the two folders (towns, cities) in which the pictures lie; else the first and the second half of them."""
-    folders = [picture.parent for picture, _ in source.pairs] if isinstance(source, LabelledSet) else []
+    folders = [file.parent for index in range(len(source)) if (file := file_of(source, index))]
     names = sorted(set(folders))
     if len(names) == 2:
         return Halves((names[0].name, names[1].name), tuple(map(names.index, folders)))

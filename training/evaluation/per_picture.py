@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS
+from densehybrid_ros.metrics.tensors import Array
 
 
 class PicturePool(RankingPool):
@@ -18,7 +19,7 @@ class PicturePool(RankingPool):
         self._rankings: list[Ranking | None] = []
         """By picture; None of those with one kind of pixels alone."""
 
-    def add(self, score: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
+    def add(self, score: Array, truth: Array) -> None:
         """One picture, as the pool takes it."""
         super().add(score, truth)
         own = RankingPool()

@@ -75,7 +75,8 @@ def examine_pictures(task: Task, pool: type[RankingPool]) -> Report:
         raise SetupError(f"{source.name}: no pixel counts; densehybrid check-data says which ids there are")
     if binary and not result.rankings:
         raise SetupError(f"{source.name}: pixels of one kind alone; anomalies (1) and inliers (0) are needed to rank")
-    figures = report_of(source.name if task.negatives else task.dataset.name, task.weights_name, result)
+    name = source.name if task.negatives else task.dataset.name
+    figures = report_of(f"{name}, by picture" if task.per_picture else name, task.weights_name, result)
     lines = [report_text(figures)]
     for section in _sections(task, source, result, thresholds, halves):
         figures[section.name] = section.figures

@@ -51,6 +51,8 @@ class Task:
     """Folder for pictures with the open-set map over them."""
     by_range: bool = False
     """Also by distance."""
+    per_picture: bool = False
+    """Each picture is ranked by itself, as StreetHazards' pictures always are."""
     report: bool = False
     """Also what a report shows beside the figures: curves, histograms, the best and worst pictures."""
     weights: str = ""

@@ -11,8 +11,10 @@ from densehybrid_ros.training.reports.elements import Markup, element
 WIDTH, HEIGHT = 360, 260
 LEFT, RIGHT, TOP, BOTTOM = 54, 20, 12, 44
 """Margins of a chart, in its own units."""
+SWATCH = 32
+"""Length of a line in a legend: two of the longest dashes."""
 COLOURS = 8
-"""Of the style sheet; with more lines they come again."""
+"""Of the style sheet; with more lines they come again, with other dashes up to 32 lines."""
 DASHES = ("", " dashed", " dotted", " long")
 """Of every four lines one after the other, for those who see no colours."""
 
@@ -75,7 +77,15 @@ class Series:
     @property
     def style(self) -> str:
         """Class names of the style sheet."""
-        return f"series c{self.number % COLOURS}{DASHES[self.number // 4 % len(DASHES)]}"
+        group = self.number // 4
+        shift = 4 * (group // len(DASHES))  # else the 17th line would look like the first
+        return f"series c{(self.number + shift) % COLOURS}{DASHES[group % len(DASHES)]}"
+
+
+def swatch(line: Series) -> Markup:
+    """A piece of it, for a legend."""
+    piece = element("line", x1=0, y1=4, x2=SWATCH, y2=4, class_=line.style)
+    return element("svg", piece, viewBox=f"0 0 {SWATCH} 8", class_="swatch", aria_hidden="true")
 
 
 def line_chart(label: str, x: Axis, y: Axis, lines: Sequence[Series], diagonal: bool = False) -> Markup:

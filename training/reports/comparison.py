@@ -12,13 +12,20 @@ from densehybrid_ros.metrics.components import Components
 from densehybrid_ros.metrics.open_set import OpenSet
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.segmentation import Segmentation
-from densehybrid_ros.metrics.table import percent_text
+from densehybrid_ros.metrics.table import interval_text, percent_text
 from densehybrid_ros.training.evaluation.evidence.frames import DrawnPicture
 from densehybrid_ros.training.evaluation.validate import HYBRID, SCORE_PARTS
 from densehybrid_ros.training.reports.tables import Table, figure_text
 
 SECTIONS = ("scores", "components", "open_set")
 """Of the figures, those by score."""
+FIGURES: dict[str, str] = {
+    **Ranking.titles(),
+    **Components.titles(),
+    **Segmentation.titles(),
+    **{name: title for name, title in OpenSet.titles().items() if title not in Segmentation.titles().values()},
+}
+"""That can be compared, and what readers call them."""
 UNDEFINED = percent_text(None)
 
 
@@ -48,14 +55,18 @@ class Column:
         for section in SECTIONS:
             if self.name in figures.get(section, {}).get(score, {}):
                 return figure_text(figures, section, score, self.name)
-        return percent_text(figures.get(self.name))
+        return percent_text(figures.get(self.name)) + interval_text(figures.get("intervals", {}).get(self.name, ()))
 
 
-def comparison_table(results: Sequence[Compared]) -> Table:
-    """Figures that nobody has are left out; the name of the set stands above its figures if there are several."""
+def comparison_table(results: Sequence[Compared], names: Sequence[str] = tuple(FIGURES)) -> Table:
+    """Figures that nobody has are left out; the name of the set stands above its figures if there are several.
+
+    Args:
+        names: of FIGURES, in the order of the columns.
+    """
     by_place = {(each.weights, each.dataset): each.figures for each in results}
     datasets = list(dict.fromkeys(each.dataset for each in results))
-    columns = [column for dataset in datasets for column in _columns(results, dataset)]
+    columns = [column for dataset in datasets for column in _columns(results, dataset, names)]
     rows = [["weights", "score", *(_heading(column, len(datasets) > 1) for column in columns)]]
     for weights, score in _methods(results):
         rows.append([weights, score, *(column.text(by_place[weights, column.dataset], score) for column in columns)])
@@ -90,10 +101,8 @@ def _methods(results: Sequence[Compared]) -> list[tuple[str, str]]:
     return sorted(dict.fromkeys(found), key=lambda method: order.index(method[0]))
 
 
-def _columns(results: Sequence[Compared], dataset: str) -> list[Column]:
-    open_set = {name: title for name, title in OpenSet.titles().items() if title not in Segmentation.titles().values()}
-    titles = Ranking.titles() | Components.titles() | Segmentation.titles() | open_set
-    columns = [Column(dataset, name, title) for name, title in titles.items()]
+def _columns(results: Sequence[Compared], dataset: str, names: Sequence[str]) -> list[Column]:
+    columns = [Column(dataset, name, FIGURES[name]) for name in names]
     here = [each.figures for each in results if each.dataset == dataset]
     return [
         column

@@ -22,6 +22,7 @@ from densehybrid_ros.training.reports.charts import (
     line_chart,
     logarithmic_percent_axis,
     percent_axis,
+    swatch,
 )
 from densehybrid_ros.training.reports.document import Document, Part, facts_of
 from densehybrid_ros.training.reports.elements import Markup, element, joined
@@ -154,7 +155,7 @@ def legend(names: Sequence[str], numbers: Mapping[str, int]) -> Markup:
         element(
             "label",
             element("input", type="checkbox", checked="checked", data_series=numbers[name]),
-            element("span", class_=f"swatch {Series(name, numbers[name], (), ()).style}"),
+            swatch(Series(name, numbers[name], (), ())),
             name,
         )
         for name in names

@@ -10,7 +10,7 @@ from densehybrid_ros.metrics.components import Components
 from densehybrid_ros.metrics.open_set import OpenSet
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.segmentation import Segmentation
-from densehybrid_ros.metrics.table import percent_cells, percent_headings, percent_text
+from densehybrid_ros.metrics.table import Ends, interval_text, percent_cells, percent_headings, percent_text
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ def figure_text(figures: Mapping[str, Any], section: str, score: str, name: str)
     intervals = figures.get("intervals", {}).get(section, {}).get(score, {})
     overall = intervals[0] if isinstance(intervals, list) else intervals  # by range: all pixels come first
     ends = overall.get(name)
-    text = percent_text(figures[section][score].get(name))
-    return f"{text} [{', '.join(map(percent_text, ends))}]" if ends else text
+    return percent_text(figures[section][score].get(name)) + interval_text(ends or ())
 
 
 def scores_table(figures: Mapping[str, Any]) -> Table | None:
@@ -52,9 +51,18 @@ def open_set_table(figures: Mapping[str, Any]) -> Table | None:
 
 def segmentation_table(figures: Mapping[str, Any]) -> Table | None:
     """The mean first, then every class; no table for sets without classes."""
-    known = {title: figures.get(name) for name, title in Segmentation.titles().items()}
-    rows = [[title, percent_text(value)] for title, value in known.items() if value is not None]
-    rows += [[name, percent_text(value)] for name, value in figures.get("iou", {}).items()]
+    drawn = figures.get("intervals", {})
+    known = {name: figures.get(name) for name in Segmentation.titles()}
+    rows = [
+        [Segmentation.titles()[name], percent_text(value) + interval_text(drawn.get(name, ()))]
+        for name, value in known.items()
+        if value is not None
+    ]
+    by_class = drawn.get("iou", {})
+    rows += [
+        [name, percent_text(value) + interval_text(by_class.get(name, ()))]
+        for name, value in figures.get("iou", {}).items()
+    ]
     return _table("Segmentation", ["class", "IoU %"], rows)
 
 
@@ -73,8 +81,9 @@ def calibration_table(figures: Mapping[str, Any]) -> Table | None:
 def range_tables(figures: Mapping[str, Any]) -> list[Table]:
     """One for each score, where distances were read."""
     heading = ["range m", *percent_headings(Ranking.titles()), "inlier px", "anomalous px"]
+    drawn = figures.get("intervals", {}).get("scores", {})
     tables = [
-        _table(f"By range: {score}", heading, [_range_row("all", found), *map(_bin_row, found["by_range"])])
+        _table(f"By range: {score}", heading, _range_rows(found, drawn.get(score, ())))
         for score, found in figures["scores"].items()
         if found.get("by_range")
     ]
@@ -104,13 +113,16 @@ def _texts(figures: Mapping[str, Any], section: str, score: str, titles: Mapping
     return [figure_text(figures, section, score, name) for name in titles]
 
 
-def _bin_row(found: Mapping[str, Any]) -> list[str]:
-    return _range_row(f"{found['low']:g}-{found['high']:g}", found)
+def _range_rows(found: Mapping[str, Any], drawn: Sequence[Ends]) -> list[list[str]]:
+    """All pixels first, then each bin; `drawn` in the same order, where there are intervals."""
+    bins = found["by_range"]
+    names = ["all", *(f"{each['low']:g}-{each['high']:g}" for each in bins)]
+    return list(map(_range_row, names, [found, *bins], drawn or [{}] * len(names)))
 
 
-def _range_row(name: str, found: Mapping[str, Any]) -> list[str]:
+def _range_row(name: str, found: Mapping[str, Any], ends: Ends) -> list[str]:
     counts = [str(found["inlier_pixels"]), str(found["anomalous_pixels"])]
-    return [name, *percent_cells(_of(found, Ranking.titles())), *counts]
+    return [name, *percent_cells(_of(found, Ranking.titles()), ends), *counts]
 
 
 def _of(found: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float | None]:

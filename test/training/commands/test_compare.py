@@ -97,6 +97,11 @@ def test_a_name_given_twice_is_refused_before_the_work() -> None:
         compare.main(["--set", "folder", "A", "--weights", "x", "x"])
 
 
+def test_an_unknown_figure_is_refused_before_the_work() -> None:
+    with pytest.raises(SetupError, match="figure 'aps' is unknown"):
+        compare.main(["--set", "folder", "A", "--figures", "ap,aps"])
+
+
 def test_sets_of_one_name_are_told_apart() -> None:
     assert compare.set_titles([["camvid", "A", "val"], ["folder", "A"], ["folder", "B"]]) == [
         *("camvid/val", "folder A"),

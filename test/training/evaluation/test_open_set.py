@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -11,13 +12,17 @@ import pytest
 import torch
 
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.taxonomies import STREETHAZARDS_12
+from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import DATASETS, labelled_set
 from densehybrid_ros.training.evaluation.open_set import halves_of
-from densehybrid_ros.training.evaluation.protocols import PROTOCOLS
+from densehybrid_ros.training.evaluation.pasted_set import PastedSet
+from densehybrid_ros.training.evaluation.protocols import protocol_of
 from densehybrid_ros.training.evaluation.task import Report, Task
 
+STREETHAZARDS = DATASETS["streethazards"]
 BUILDING, ROAD = 1, 6
 FILE_BUILDING, FILE_OTHER, FILE_ROAD, FILE_ANOMALY = 2, 4, 8, 14
 TOWNS = {
@@ -77,9 +82,9 @@ def segmenter(random_weights: Path) -> Segmenter:
 
 
 def examined(root: Path, segmenter: Segmenter, **options: object) -> Report:
-    task = replace(Task(DATASETS["streethazards"], ["max_logit"], root=root), **options)
+    task = replace(Task(STREETHAZARDS, ["max_logit"], root=root), **options)
     task.__dict__["segmenter"] = segmenter  # as if it had been loaded
-    return PROTOCOLS[task.dataset.protocol].examine(task)
+    return protocol_of(task).examine(task)
 
 
 def in_percent(figures: dict[str, float]) -> dict[str, float]:
@@ -107,6 +112,25 @@ def test_pictures_are_ranked_one_by_one(root: Path, segmenter: Segmenter) -> Non
     assert figures["fpr95"] == pytest.approx(100 * (0 + 1 / 2 + 0) / 3, abs=0.005)
 
 
+def test_pictures_of_other_sets_are_ranked_together_or_one_by_one(root: Path, segmenter: Segmenter) -> None:
+    """Anomalies score 0, −1, −2, −4 and −5; together, inliers −3 and −3.5 are between them, and one is at −5."""
+    pooled = replace(STREETHAZARDS, protocol="pooled")
+    together = examined(root, segmenter, dataset=pooled)
+    ap = 100 * (3 + 4 / 6 + 5 / 8) / 5
+    assert together.figures["scores"]["max_logit"]["ap"] == pytest.approx(ap, abs=0.005)
+    single = examined(root, segmenter, dataset=pooled, per_picture=True)
+    own = examined(root, segmenter)
+    assert single.figures["scores"] == own.figures["scores"] != together.figures["scores"]
+    assert single.figures["open_set"] == own.figures["open_set"] == together.figures["open_set"]
+    assert single.text.startswith("streethazards, by picture, weights")
+    assert examined(root, segmenter, per_picture=True).figures["scores"] == own.figures["scores"]
+
+
+def test_sets_with_a_protocol_of_their_own_are_not_ranked_one_by_one() -> None:
+    with pytest.raises(SetupError, match=r"--per-picture: lostandfound has a protocol of its own \(by-range\)"):
+        protocol_of(Task(DATASETS["lostandfound"], ["max_logit"], per_picture=True))
+
+
 def test_without_anomalies_in_one_half_nothing_is_said_of_the_open_set(root: Path, segmenter: Segmenter) -> None:
     for path in (root / "test/annotations/test/t5").iterdir():
         cv2.imwrite(str(path), np.full((SIDE, 4 * SIDE), FILE_ROAD, np.uint8))
@@ -125,6 +149,11 @@ def test_sets_without_two_folders_are_cut_in_the_middle(root: Path) -> None:
     assert (both.names, both.of) == (("t5", "t6"), (0, 1, 1))
     alone = halves_of(labelled_set("streethazards", root, "t6"))
     assert (alone.names, alone.of) == (("first half", "second half"), (0, 1))
+
+
+def test_a_set_with_pasted_negatives_has_the_folders_of_its_own_pictures(root: Path) -> None:
+    source = labelled_set("streethazards", root, "test")
+    assert halves_of(PastedSet(source, cast(NegativeSet, None))) == halves_of(source)
 
 
 def test_every_figure_has_an_interval_and_the_same_one_each_time(root: Path, segmenter: Segmenter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from densehybrid_ros.metrics.table import markdown_lines
 from densehybrid_ros.training.reports.comparison import Compared, comparison_table, distinct_names, hybrid_gain_table
-from densehybrid_ros.training.reports.tables import open_set_table, scores_table
+from densehybrid_ros.training.reports.tables import open_set_table, range_tables, scores_table, segmentation_table
 
 
 def ranking(ap: float | None) -> dict:
@@ -84,6 +84,29 @@ def test_intervals_stand_behind_their_figures() -> None:
     assert [row[1] for row in table.rows] == ["AP %", "50.00 [48.50, 51.00]", "20.00"]
     of_rows = {**figures(hybrid=50.0), "intervals": {"scores": {"hybrid": [{"ap": [48.5, 51.0]}, {"ap": [1.0, 2.0]}]}}}
     assert comparison_table([Compared("one", "road", of_rows)]).rows[1][1] == "50.00 [48.50, 51.00]"
+
+
+def test_only_the_chosen_figures_have_columns_in_the_chosen_order() -> None:
+    rows = comparison_table([ONE, TOWN], ["miou", "fpr95"]).rows
+    assert rows[0] == ["score", "road FPR95 %", "town mIoU %", "town FPR95 %"]
+    assert rows[2] == ["msp", "80.00", "70.00", "97.00"]
+
+
+def test_classes_and_ranges_have_their_intervals_too() -> None:
+    drawn = {"miou": [60.0, 80.0], "iou": {"road": [None, None], "car": [1.0, 2.0]}}
+    of_set = {**figures(miou=70.0, hybrid=50.0), "iou": {"road": None, "car": 1.5}, "intervals": drawn}
+    assert comparison_table([Compared("one", "road", of_set)], ["miou"]).rows[1] == ["hybrid", "70.00 [60.00, 80.00]"]
+    table = segmentation_table(of_set)
+    assert table is not None
+    assert table.rows[1:] == [["mIoU", "70.00 [60.00, 80.00]"], ["road", "- [-, -]"], ["car", "1.50 [1.00, 2.00]"]]
+    pixels = {"inlier_pixels": 7, "anomalous_pixels": 2}
+    bins = [{"low": 5.0, "high": 10.0, **ranking(40.0), **pixels}]
+    found = {"scores": {"hybrid": {**ranking(50.0), **pixels, "by_range": bins}}}
+    ends = {"intervals": {"scores": {"hybrid": [{"ap": [48.5, 51.0]}, {"ap": [1.0, 2.0]}]}}}
+    (of_ranges,) = range_tables(found | ends)
+    assert [row[:2] for row in of_ranges.rows[1:]] == [["all", "50.00 [48.50, 51.00]"], ["5-10", "40.00 [1.00, 2.00]"]]
+    (plain,) = range_tables(found)
+    assert plain.rows[2] == ["5-10", "40.00", "60.00", "40.00", "7", "2"]
 
 
 def test_the_open_set_has_its_columns_and_its_table() -> None:

@@ -14,9 +14,12 @@ import cv2
 import numpy as np
 import pytest
 
+from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.training.baselines.baselines import BASELINES
 from densehybrid_ros.training.commands import compare, evaluate
-from densehybrid_ros.training.reports.charts import logarithmic_percent_axis, percent_axis, score_axis
+from densehybrid_ros.training.reports import charts
+from densehybrid_ros.training.reports.charts import Series, logarithmic_percent_axis, percent_axis, score_axis
 from densehybrid_ros.training.reports.document import Document, Part
 from densehybrid_ros.training.reports.elements import Markup, element
 from densehybrid_ros.training.reports.outputs import refuse_outputs
@@ -225,3 +228,13 @@ def test_axes_place_values_and_choose_round_ticks() -> None:
     assert [axis.share(value) for value in (0, 1e-4, 1e-2, 1)] == pytest.approx([0, 0, 0.5, 1])
     assert score_axis(-21.3, 8.6).ticks == (-20, -15, -10, -5, 0, 5)
     assert score_axis(0.012, 0.051).ticks == (0.02, 0.03, 0.04, 0.05)
+
+
+def test_no_two_of_all_scores_have_lines_that_look_alike() -> None:
+    """Those that share a colour are dashed in different ways."""
+    styles = [Series("", number, (), ()).style for number in range(32)]
+    assert len(set(styles)) == 32 >= len(SCORES) + len(BASELINES)
+    assert styles[0] == "series c0"
+    assert styles[17] == "series c5"
+    sheet = Path(charts.__file__).with_name("page.css").read_text()
+    assert all(f".{name} {{" in sheet for style in styles for name in style.split())
