@@ -98,7 +98,7 @@ def test_compressed_images_are_answered_as_their_pixels_are(
 def test_camera_info_is_scaled_to_the_image_and_carries_its_header(
     start: Start, make_probe: MakeProbe, random_weights: Path, picture: np.ndarray
 ) -> None:
-    start("segmenter", f"model_path:={random_weights}")
+    start("segmenter", f"model_path:={random_weights}", "camera_timeout:=60.0")
     probe = make_probe(("semantic",))
     infos: list[CameraInfo] = []
     probe.node.create_subscription(CameraInfo, "/densehybrid/semantic/camera_info", infos.append, 10)
