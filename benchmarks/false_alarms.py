@@ -75,7 +75,8 @@ def main() -> None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for index in np.argsort(counts[0].area)[::-1][: arguments.worst]:
             picture = pairs[index][0]
-            write_picture(arguments.out / f"{picture.stem}.jpg", drawn(segmenters, read_rgb(picture), arguments.score))
+            shown = drawn(segmenters, read_rgb(picture), arguments.score)
+            write_picture(arguments.out / f"{picture.stem}.jpg", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
 
 
 def alarms(
