@@ -23,6 +23,7 @@ from densehybrid_ros.nodes.common.complaints import Complaints
 from densehybrid_ros.nodes.player.messages import camera_info_message, disparity_message
 from densehybrid_ros.nodes.segmenter.distances import range_input, range_work
 from densehybrid_ros.nodes.segmenter.frame import Frame
+from densehybrid_ros.nodes.segmenter.outputs.obstacle_outputs import Omitted
 from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.roadworld import Frame as Rendered
 from densehybrid_ros.roadworld import Roadworld
@@ -116,12 +117,12 @@ class Drive:
             self._heard = callback
         return SimpleNamespace(publishers=lambda: int(topic is DISPARITY))
 
-    def _count(self, frame: Frame, seen: Any, source: str, why_not: str, *_: Any) -> str:
+    def _count(self, frame: Frame, seen: Any, source: str, why_not: str, *_: Any) -> Omitted:
         self.obstacles += len(seen.obstacles)
         self.ranged += sum(each.range is not None for each in seen.obstacles)
         self.lateness.append(self._now - frame.taken_at)
         self.reason = why_not or self.reason
-        return ""
+        return Omitted()
 
 
 if __name__ == "__main__":

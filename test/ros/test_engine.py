@@ -78,6 +78,7 @@ def test_a_node_that_ends_takes_its_build_along(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(HELD_UP)
     monkeypatch.setitem(environment, "PYTHONPATH", os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]]))
+    monkeypatch.setitem(environment, "XDG_CACHE_HOME", str(tmp_path))  # other tests build engines of the same weights
     node = start("segmenter", f"model_path:={random_weights}", "engine:=onnxruntime", "inference_width:=64")
     probe.wait_for_node()
     probe.answers(picture)

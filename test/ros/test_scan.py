@@ -88,12 +88,15 @@ def test_the_scan_marks_obstacles_clears_them_and_says_why_it_cannot(
     near_truth = np.abs(angles[:, None] - true[None]).min(1) < 0.5
     assert (hit & near_truth).any()
     assert np.isposinf(ranges).any()
+    judged = 0
     for angle, distance in zip(angles[hit & near_truth], ranges[hit & near_truth], strict=True):
         column = round(camera.cx - camera.fx * math.tan(math.radians(angle)))
         seen = np.s_[:, max(column - 6, 0) : column + 7]
-        depths = frame.depth[seen][frame.anomaly[seen]] / math.cos(math.radians(angle))
-        if depths.size:
-            assert distance == pytest.approx(depths.min(), rel=0.2)
+        if frame.anomaly[seen].any(0).all():  # a beam at the edge of an obstacle may go past it
+            depths = frame.depth[seen][frame.anomaly[seen]] / math.cos(math.radians(angle))
+            assert distance == pytest.approx(depths.min(), rel=0.05)
+            judged += 1
+    assert judged > 10
 
     assert scans.probe.set_parameter("threshold", 1000.0)[0]
     cleared = scans.until(lambda each: not np.isfinite(each.ranges).any(), "a free scan")
