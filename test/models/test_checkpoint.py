@@ -123,3 +123,16 @@ def test_metadata_that_the_node_cannot_rely_on_are_refused(
     save_weights(path, model, replace(info, **change))
     with pytest.raises(SetupError, match="unreadable metadata"):
         load_weights(path)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+OUR_WEIGHTS = sorted(
+    [*(ROOT / "models" / "weights").glob("*.safetensors"), *(ROOT / "training" / "stages").glob("*.safetensors")]
+)
+
+
+@pytest.mark.parametrize("path", OUR_WEIGHTS, ids=lambda path: path.stem)
+def test_weights_of_ours_say_what_they_were_trained_on_and_the_terms(path: Path) -> None:
+    _, info = load_weights(path)
+    assert "pictures" in info.training_data
+    assert "research" in info.licence
