@@ -47,7 +47,8 @@ def test_a_folded_network_answers_as_before(name: str) -> None:
     found = fold_batch_norm(network)(images)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
-    torch.testing.assert_close(look_inside(network, images).pre_logits, before, rtol=1e-4, atol=1e-4)
+    largest = float(before.abs().max())  # of a random network they may be large
+    torch.testing.assert_close(look_inside(network, images).pre_logits, before, rtol=0, atol=1e-4 * largest)
     assert len(batch_norms(network)) == LEFT[name]
 
 
