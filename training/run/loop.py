@@ -7,10 +7,12 @@ What is trained, on what and by which loss is a `Job`: a segmenter's is in `segm
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 import cv2
@@ -146,6 +148,13 @@ def _batches(loader: DataLoader[Any]) -> Iterator[Any]:
 def _single_thread(worker: int) -> None:
     """OpenCV's own threads would fight with torch's for the cores."""
     cv2.setNumThreads(0)
+    sys.excepthook = _tell_of_errors
+
+
+def _tell_of_errors(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Of a worker's side threads; its own errors reach the parent. That the parent has ended amid a batch is none."""
+    if not issubclass(kind, EOFError | ConnectionError):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _refuse_infinite(job: Job, loss: Tensor | float, engine: Fabric, step: int) -> None:
