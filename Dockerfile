@@ -5,10 +5,11 @@
 #   docker run --rm --net host --ipc host densehybrid \
 #     ros2 launch densehybrid_ros camera.launch.py image_topic:=/cam/image_raw      # with a GPU: --gpus all
 #
-# --ipc host shares memory with drivers outside, and -v engines:/root/.cache keeps compiled engines.
+# --ipc host shares memory with drivers outside, and -v engines:/cache keeps compiled engines.
 ARG ROS_DISTRO=jazzy
 FROM ros:${ROS_DISTRO}-ros-base
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+ENV XDG_CACHE_HOME=/cache
 WORKDIR /ws
 COPY . src/densehybrid_ros
 RUN apt-get update \
