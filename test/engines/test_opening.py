@@ -112,7 +112,7 @@ def test_a_provider_that_is_not_here_is_refused_and_not_replaced(small_file: Pat
     import onnxruntime
 
     if TENSORRT in onnxruntime.get_available_providers():
-        pytest.skip("TensorRT is here")
+        pytest.skip("TensorRT is installed here: nothing is refused")
     with pytest.raises(Unavailable, match="TensorrtExecutionProvider did not load, only CPUExecutionProvider"):
         Session(small_file.read_bytes(), 1, by_tensorrt(torch.device("cuda"), True, tmp_path))
 

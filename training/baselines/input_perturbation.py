@@ -48,7 +48,7 @@ def little_kept(network: nn.Module) -> Iterator[None]:
             weights.requires_grad_(False)
         for block in blocks:
             again = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
-            block.forward = again  # type: ignore[method-assign]
+            block.forward = again  # type: ignore[method-assign] - of this instance alone, until the block ends
         yield
     finally:
         for block in blocks:

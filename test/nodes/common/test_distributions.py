@@ -106,8 +106,11 @@ def test_where_rclpy_has_three_callbacks_each_is_used() -> None:
         return lambda callback: kept.update({when: callback})
 
     node: Any = SimpleNamespace(**{f"add_{when}_set_parameters_callback": keep(when) for when in ("pre", "on", "post")})
-    on_change(node, len, str, repr)  # type: ignore[arg-type]
-    assert kept == {"pre": len, "on": str, "post": repr}
+    before: Any = lambda parameters: parameters  # noqa: E731 - three that differ
+    on: Any = lambda parameters: None  # noqa: E731
+    after: Any = lambda parameters: None  # noqa: E731
+    on_change(node, before, on, after)
+    assert kept == {"pre": before, "on": on, "post": after}
 
 
 def test_publishers_are_counted_by_the_node_where_a_subscription_cannot() -> None:
