@@ -4,96 +4,49 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
-import yaml
 
 pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.errors import SetupError
-from densehybrid_ros.models.checkpoint import load_weights, save_weights
+from densehybrid_ros.models.checkpoint import load_weights
 from densehybrid_ros.training.batches.batches import Batch
-from densehybrid_ros.training.commands import train
 from densehybrid_ros.training.flow.config import FLOWS
 from densehybrid_ros.training.flow.dense_flow import DenseFlow
 from densehybrid_ros.training.flow.flow_file import load_flow, save_flow
-from densehybrid_ros.training.run import segmenter
-from densehybrid_ros.training.run.run_state import RunState
 from densehybrid_ros.training.run.segmenter import SegmenterTraining
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Roadworld drawn by hand: sky over road, with a box that is an anomaly in val."""
-    root = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(4)
-    for split in ("train", "val"):
-        for kind in ("images", "labels"):
-            (root / "camvid" / kind / split).mkdir(parents=True)
-        for number in range(2):
-            labels = np.full((80, 96), 3, np.uint8)
-            labels[:40] = 0
-            if split == "val":
-                labels[50:60, 20:40] = 12
-            image = (labels[..., None] * 15 + rng.integers(0, 20, (80, 96, 3))).astype(np.uint8)
-            cv2.imwrite(str(root / "camvid" / "images" / split / f"{number}.png"), image)
-            cv2.imwrite(str(root / "camvid" / "labels" / split / f"{number}.png"), labels)
-    for kind in ("images", "annotations"):
-        (root / "negatives" / kind / "training").mkdir(parents=True)
-    segments = np.ones((60, 60), np.uint8)
-    cv2.circle(segments, (30, 30), 15, (2,), -1)
-    cv2.imwrite(str(root / "negatives/images/training/0.png"), rng.integers(0, 256, (60, 60, 3), dtype=np.uint8))
-    cv2.imwrite(str(root / "negatives/annotations/training/0.png"), segments)
-    return root
+WriteRecipe = Callable[..., Path]
+Run = Callable[..., None]
 
 
 VALIDATION = {"name": "camvid", "root": "camvid", "split": "val"}
-
-
-def write_recipe(folder: Path, **changes: object) -> Path:
-    content = {
-        "architecture": "ladder_lite0",
-        "train": [{"name": "camvid", "root": "camvid", "split": "train"}],
-        "validation": [VALIDATION],
-        "steps": 6,
-        "batch": 2,
-        "crop": [64, 64],
-        "pasting": {"root": "negatives"},
-        "loss": {"likelihood_form": "logistic"},
-        "validate_every": 3,
-        "checkpoint_every": 2,
-        "average": 0.9,
-        "loss_stride": 2,
-        "freeze_early": True,
-    }
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**content, **changes}))
-    return path
 
 
 def losses(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def run(data: Path, recipe: Path, out: Path, *options: str) -> None:
-    train.main([str(recipe), "--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "0", *options])
-
-
 @pytest.mark.parametrize("synthetic", [False, True])
 def test_an_interrupted_run_ends_with_the_same_weights(
-    data: Path, tmp_path: Path, flow: Path, monkeypatch: pytest.MonkeyPatch, synthetic: bool
+    data: Path,
+    tmp_path: Path,
+    flow: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    synthetic: bool,
+    write_recipe: WriteRecipe,
+    run: Run,
 ) -> None:
     recipe = write_recipe(tmp_path, **({"flow": {"weights": str(flow), "sides": [16, 32]}} if synthetic else {}))
     run(data, recipe, tmp_path / "whole")
@@ -124,7 +77,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_and_its_workers_quietly_and_it_goes_on_later(
-    data: Path, tmp_path: Path, number: int
+    data: Path, tmp_path: Path, number: int, write_recipe: WriteRecipe
 ) -> None:
     recipe, out = write_recipe(tmp_path, steps=100_000, log_every=1, validate_every=100_000), tmp_path / "out"
     options = ["--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "2"]
@@ -162,14 +115,18 @@ def assert_same_losses(first: Path, second: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["mean", "logistic"])
-def test_parts_of_a_batch_add_up_to_the_whole(data: Path, tmp_path: Path, form: str) -> None:
+def test_parts_of_a_batch_add_up_to_the_whole(
+    data: Path, tmp_path: Path, form: str, write_recipe: WriteRecipe, run: Run
+) -> None:
     exact = {**EXACT, "loss": {"likelihood_form": form}}
     run(data, write_recipe(tmp_path, **exact), tmp_path / "whole")
     run(data, write_recipe(tmp_path, **exact, accumulate=4), tmp_path / "parts")
     assert_same_losses(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_two_processes_do_what_one_does_with_twice_the_batch(data: Path, tmp_path: Path) -> None:
+def test_two_processes_do_what_one_does_with_twice_the_batch(
+    data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
     recipe = write_recipe(tmp_path, **EXACT)
     run(data, recipe, tmp_path / "one")
     run_in_two_processes(data, recipe, tmp_path / "two")
@@ -196,7 +153,9 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("real", [True, False])
-def test_synthetic_negatives_are_trained_along(data: Path, tmp_path: Path, flow: Path, real: bool) -> None:
+def test_synthetic_negatives_are_trained_along(
+    data: Path, tmp_path: Path, flow: Path, real: bool, write_recipe: WriteRecipe, run: Run
+) -> None:
     section = {"weights": str(flow), "sides": [16, 32], "learning_rate": 1e-3}
     recipe = write_recipe(
         tmp_path, steps=3, log_every=1, flow=section, **({} if real else {"pasting": {"inlier_probability": 0.0}})
@@ -213,7 +172,9 @@ def test_synthetic_negatives_are_trained_along(data: Path, tmp_path: Path, flow:
     assert not torch.equal(before["blocks.0.units.0.parts.1.weight"], after["blocks.0.units.0.parts.1.weight"])
 
 
-def test_two_processes_train_one_flow(data: Path, tmp_path: Path, flow: Path) -> None:
+def test_two_processes_train_one_flow(
+    data: Path, tmp_path: Path, flow: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
     """Each draws samples of its own; what both have learned is in the one flow that is kept."""
     section = {"weights": str(flow), "sides": [16, 32], "learning_rate": 1e-3}
     pasting = {"inlier_probability": 0.0}
@@ -227,19 +188,21 @@ def test_two_processes_train_one_flow(data: Path, tmp_path: Path, flow: Path) ->
     assert 0 < max(differences) < 0.1
 
 
-def test_a_flow_step_in_every_other_step(data: Path, tmp_path: Path, flow: Path) -> None:
+def test_a_flow_step_in_every_other_step(
+    data: Path, tmp_path: Path, flow: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
     recipe = write_recipe(tmp_path, steps=4, log_every=1, flow={"weights": str(flow), "sides": [16, 32], "every": 2})
     run(data, recipe, tmp_path / "run")
     assert ["boundary" in record for record in losses(tmp_path / "run") if "loss" in record] == [True, False] * 2
 
 
-def test_epochs_are_turned_into_steps(data: Path, tmp_path: Path) -> None:
+def test_epochs_are_turned_into_steps(data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run) -> None:
     """Two pictures, batches of two: one step each."""
     run(data, write_recipe(tmp_path, steps=0, epochs=3, log_every=1, validate_every=9), tmp_path / "run")
     assert [record["step"] for record in losses(tmp_path / "run") if "loss" in record] == [1, 2, 3]
 
 
-def test_a_resumed_log_holds_every_step_once(data: Path, tmp_path: Path) -> None:
+def test_a_resumed_log_holds_every_step_once(data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run) -> None:
     recipe = write_recipe(tmp_path, steps=4, log_every=1)
     run(data, recipe, tmp_path / "run")
     log = tmp_path / "run" / "log.jsonl"
@@ -250,7 +213,9 @@ def test_a_resumed_log_holds_every_step_once(data: Path, tmp_path: Path) -> None
     assert list((tmp_path / "run" / "events").glob("events.*"))
 
 
-def test_training_moves_the_weights_but_not_the_frozen_ones(data: Path, tmp_path: Path) -> None:
+def test_training_moves_the_weights_but_not_the_frozen_ones(
+    data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
     run(data, write_recipe(tmp_path, steps=2), tmp_path / "short")
     run(data, write_recipe(tmp_path, steps=5), tmp_path / "long")
     short, _ = load_weights(tmp_path / "short" / "weights.safetensors")
@@ -265,7 +230,9 @@ def test_training_moves_the_weights_but_not_the_frozen_ones(data: Path, tmp_path
     assert not any(name.startswith(("backbone._conv_stem", "backbone._bn0", "backbone._blocks.0.")) for name in changed)
 
 
-def test_validation_reports_all_figures_and_writes_usable_weights(data: Path, tmp_path: Path) -> None:
+def test_validation_reports_all_figures_and_writes_usable_weights(
+    data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
     run(data, write_recipe(tmp_path), tmp_path / "run")
     records = [record for record in losses(tmp_path / "run") if "camvid/val" in record]
     assert [record["step"] for record in records] == [3, 6]
@@ -275,7 +242,9 @@ def test_validation_reports_all_figures_and_writes_usable_weights(data: Path, tm
     assert (tmp_path / "run" / "best.safetensors").is_file()
 
 
-def test_held_out_negatives_decide_which_weights_are_best(data: Path, tmp_path: Path) -> None:
+def test_held_out_negatives_decide_which_weights_are_best(
+    data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
     pasted = {**VALIDATION, "split": "train", "negatives": "negatives", "negatives_split": "training"}
     run(data, write_recipe(tmp_path, steps=2, validation=[pasted, VALIDATION]), tmp_path / "run")
     best = json.loads((tmp_path / "run" / "best.json").read_text())
@@ -284,145 +253,9 @@ def test_held_out_negatives_decide_which_weights_are_best(data: Path, tmp_path: 
     assert record["hybrid"] != best["camvid/val"]["hybrid"]
 
 
-def test_closed_set_training_needs_no_negatives(data: Path, tmp_path: Path) -> None:
+def test_closed_set_training_needs_no_negatives(
+    data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
     recipe = write_recipe(tmp_path, open_set=False, pasting={}, steps=2)
     run(data, recipe, tmp_path / "closed")
     assert (tmp_path / "closed" / "weights.safetensors").is_file()
-
-
-def test_a_run_can_start_from_weights_and_refuses_foreign_ones(
-    data: Path, tmp_path: Path, random_weights: Path
-) -> None:
-    run(data, write_recipe(tmp_path, steps=1), tmp_path / "from", "--start", str(random_weights))
-    with pytest.raises(SetupError, match="the recipe wants ldn121"):
-        run(data, write_recipe(tmp_path, architecture="ldn121"), tmp_path / "x", "--start", str(random_weights))
-
-
-def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(SetupError, match="does not continue this run"):
-        run(data, write_recipe(tmp_path), tmp_path / "run")
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"speed": 3}, "unknown key 'speed'"),
-        ({"steps": "many"}, "steps must be of type int"),
-        ({"steps": 0}, "steps or epochs above 0"),
-        ({"steps": -3}, "steps must be at least 0"),
-        ({"accumulate": 0}, "accumulate must be at least 1"),
-        ({"accumulate": 4}, "no multiple of 1 processes x accumulate 4"),
-        ({"accumulate": 2}, "leaves one crop at a time"),
-        ({"flow": {"style": "square"}}, "flow.style"),
-        ({"flow": {"sides": [4, 2]}}, "flow.sides"),
-        ({"flow": {"every": 0}}, "flow.every"),
-        ({"flow": {"weights": "nowhere.safetensors"}}, "pretrain-flow"),
-        ({"flow": {"weights": "x"}, "open_set": False}, "without open_set"),
-        ({"optimizer": "sgd"}, "choose adamw or adam"),
-        ({"crop": [10, 10]}, "crop"),
-        ({"loss": {"likelihood_form": 3}}, "likelihood_form must be of type str"),
-        ({"train": [{"name": "camvid"}]}, "root"),
-        ({"train": []}, "no data set"),
-        ({"precision": "fp8"}, "choose one of fp32, bf16, fp16"),
-        ({"precision": "fp16"}, "fp16 needs a GPU"),
-        ({"rare_classes": ["dragon"]}, "class 'dragon' is unknown"),
-        ({"train": [{"name": "kitti", "root": "camvid"}]}, "data set 'kitti' is unknown"),
-        ({"train": [{"name": "camvid", "root": "nowhere"}]}, "nowhere"),
-        ({"train": [{"name": "camvid", "root": "camvid", "negatives": "negatives"}]}, "name them in pasting.root"),
-        ({"validation": [{"name": "camvid", "root": "nowhere"}]}, "nowhere"),
-        ({"validation": [{**VALIDATION, "negatives": "nowhere"}]}, "nowhere"),
-    ],
-)
-def test_a_wrong_recipe_fails_before_the_first_step(data: Path, tmp_path: Path, changes: dict, message: str) -> None:
-    with pytest.raises(SetupError, match=message):
-        run(data, write_recipe(tmp_path, **changes), tmp_path / "run")
-
-
-def test_a_folder_is_not_continued_by_another_recipe(data: Path, tmp_path: Path) -> None:
-    run(data, write_recipe(tmp_path, steps=2), tmp_path / "run")
-    run(data, write_recipe(tmp_path, steps=2, log_every=1, validate_every=1), tmp_path / "run")
-    for changes, named in (
-        ({"seed": 9}, "'seed' was 1"),
-        ({"steps": 4}, "'steps' was 2"),
-        ({"crop": [64, 96]}, "crop"),
-    ):
-        with pytest.raises(SetupError, match=f"does not continue this run .*{named}"):
-            run(data, write_recipe(tmp_path, **{"steps": 2, **changes}), tmp_path / "run")
-
-
-def test_a_smoke_run_leaves_nothing_to_the_real_one(data: Path, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, steps=3, log_every=1)
-    for _ in range(2):  # a second one is no resumed one
-        run(data, recipe, tmp_path / "run", "--smoke")
-        assert [record["step"] for record in losses(tmp_path / "run" / "smoke") if "loss" in record] == [1, 2]
-    assert not (tmp_path / "run" / "checkpoint.pt").exists()
-    run(data, recipe, tmp_path / "run")
-    run(data, recipe, tmp_path / "fresh")
-    assert [record["loss"] for record in losses(tmp_path / "run") if "loss" in record] == [
-        record["loss"] for record in losses(tmp_path / "fresh") if "loss" in record
-    ]
-
-
-def test_a_run_that_begins_anew_forgets_what_was_best(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    out.mkdir()
-    (out / "best.json").write_text('{"deciding": 0.999}')
-    run(data, write_recipe(tmp_path, steps=1), out)
-    assert json.loads((out / "best.json").read_text())["deciding"] < 0.999
-    assert (out / "best.safetensors").is_file()
-
-
-@pytest.mark.parametrize("workers", ["0", "1"])
-def test_a_bad_picture_is_named_in_one_line(data: Path, tmp_path: Path, workers: str) -> None:
-    spoilt = tmp_path / "data"
-    shutil.copytree(data, spoilt)
-    for path in (spoilt / "camvid/images/train").iterdir():
-        path.write_bytes(b"no picture")
-    with pytest.raises(SetupError, match=r"images/train/\d\.png") as raised:
-        run(spoilt, write_recipe(tmp_path), tmp_path / "run", "--workers", workers)
-    assert "\n" not in str(raised.value)
-
-
-def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    genuine, states = segmenter.initial_state, []
-
-    def poisoned(*given: object) -> RunState:
-        state = genuine(*given)
-        state.model.logits.conv.weight.register_hook(lambda gradient: gradient * float("nan"))
-        states.append(state)
-        return state
-
-    monkeypatch.setattr(segmenter, "initial_state", poisoned)
-    with pytest.raises(SetupError, match="a gradient is not finite at step 0"):
-        run(data, write_recipe(tmp_path, checkpoint_every=1), tmp_path / "run")
-    assert all(torch.isfinite(value).all() for value in states[0].model.state_dict().values())
-    assert not (tmp_path / "run" / "checkpoint.pt").exists()
-
-
-def test_processes_that_a_launcher_started_are_counted(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Under torchrun each of them would train by itself, into the same folder."""
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(SetupError, match=r"torchrun started 2 processes, and --processes x --nodes make 1"):
-        run(data, write_recipe(tmp_path), tmp_path / "run")
-
-
-def test_sets_for_evaluation_are_not_trained_on(data: Path, tmp_path: Path) -> None:
-    shutil.copytree(data / "camvid/images/val", tmp_path / "ood/images")
-    shutil.copytree(data / "camvid/labels/val", tmp_path / "ood/labels")
-    sets = [{"name": "camvid-ood", "root": str(tmp_path / "ood"), "split": ""}]
-    with pytest.raises(SetupError, match="'camvid-ood' is for evaluation alone"):
-        run(data, write_recipe(tmp_path, train=sets), tmp_path / "run")
-
-
-def test_weights_of_other_classes_are_no_start(data: Path, tmp_path: Path, random_weights: Path) -> None:
-    model, info = load_weights(random_weights)
-    other = tmp_path / "other.safetensors"
-    save_weights(other, model, replace(info, classes=info.classes[::-1]))
-    with pytest.raises(SetupError, match=r"for bicyclist, .*; the recipe wants ladder_lite0 for sky"):
-        run(data, write_recipe(tmp_path), tmp_path / "run", "--start", str(other))
