@@ -30,13 +30,15 @@ def measure() -> ModuleType:
     return module
 
 
-def test_a_leak_shows_in_the_steady_growth_and_a_single_step_does_not() -> None:
+def test_a_leak_shows_in_the_steady_growth_and_steps_do_not() -> None:
     soak = measure()
     seconds = np.arange(0.0, 120.0, 1.1)
     noise = np.random.default_rng(0).normal(0, 0.05, len(seconds))
     stepped = 600 + 25.0 * (seconds > 70) + noise
     assert abs(soak.steady_growth(seconds, stepped)) < STEADY_LIMIT / 2
-    leaking = stepped + PICTURE_MB * np.floor(seconds / 2)
+    climbing = 600 + 25.0 * np.floor(seconds / 9) + noise  # in more than half of the windows
+    assert abs(soak.steady_growth(seconds, climbing)) < STEADY_LIMIT / 2
+    leaking = stepped + PICTURE_MB * np.floor(seconds / 2) - 60.0 * (seconds > 90)  # some of it is given back
     assert soak.steady_growth(seconds, leaking) > 2 * STEADY_LIMIT
 
 
