@@ -14,6 +14,7 @@ import yaml
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.options import MISSING, Setting, changed, settings_of
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
+from densehybrid_ros.yaml_files import UNFIT, within_bounds
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,14 +42,14 @@ def read_recipe(path: Path, data: Sequence[Path] = (), overrides: dict[str, Any]
     for folder in data:
         if not folder.is_dir():
             raise SetupError(f"data folder {folder} does not exist; give the folder above those that the recipe names")
-    loader = _Loader(path.read_text())
-    loader.name = str(path)
     try:
+        loader = _Loader(within_bounds(path.read_text(encoding="utf-8")))
+        loader.name = str(path)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise SetupError(f"recipe {path} must be a mapping of keys to values; see training/recipes")
         recipe = _Reader(path, loader).read_set(Recipe, node, "")
-    except yaml.YAMLError as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise SetupError(f"recipe {path} is no valid YAML: {error}") from error
     recipe = changed(recipe, overrides or {})
     _check(recipe, path)
@@ -89,6 +90,8 @@ class _Reader:
             return entry.checked(self.loader.construct_object(node, deep=True))
         except SetupError as error:
             self._refuse(node, f"{where}{error}")
+        except UNFIT as error:
+            self._refuse(node, f"{where}{entry.name} is no value: {error}")
 
     def _pairs(self, node: yaml.Node, where: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
