@@ -99,7 +99,9 @@ def main(argv: list[str] | None = None) -> int:
             report = fuzzed(name, arguments.inputs, arguments.seconds, arguments.seed, Path(folder), keep)
         print(row(report), flush=True)
         reports.append(report)
-    print(f"\n{sum(each.inputs for each in reports)} inputs, {sum(len(each.crashes) for each in reports)} kinds of crash")
+    print(
+        f"\n{sum(each.inputs for each in reports)} inputs, {sum(len(each.crashes) for each in reports)} kinds of crash"
+    )
     for report in reports:
         for what, path in report.crashes.items():
             print(f"{report.target}: {what}\n    {path}")
@@ -244,7 +246,9 @@ def _too_long(number: int, frame: object) -> None:
 def _where(error: BaseException) -> str:
     """The innermost line of ours."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [each for each in frames if each.filename.startswith(str(REPOSITORY)) and "/benchmarks/" not in each.filename]
+    ours = [
+        each for each in frames if each.filename.startswith(str(REPOSITORY)) and "/benchmarks/" not in each.filename
+    ]
     found = ours[-1] if ours else frames[-1]
     return f"{found.filename.removeprefix(f'{REPOSITORY}/')}:{found.lineno}"
 

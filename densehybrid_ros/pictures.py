@@ -183,7 +183,9 @@ def _refuse_unusable(content: bytes, path: Path) -> None:
     kind, size = format_of(content), claimed_size(content)
     whole = {PNG: png_is_whole, JPEG: jpeg_is_whole}.get(kind)
     if whole and not whole(content):
-        raise SetupError(f"{path} is cut off or broken: {len(content)} bytes without the end of a {kind}; remove or replace it")
+        raise SetupError(
+            f"{path} is cut off or broken: {len(content)} bytes without the end of a {kind}; remove or replace it"
+        )
     if not kind or size is None:
         raise SetupError(f"{path} cannot be read as a picture: no PNG, JPEG, WebP or BMP; remove or replace it")
     width, height = size

@@ -60,8 +60,11 @@ def _messages(store: Any = STORE) -> list[Message]:
         ("/cam/png/compressed", COMPRESSED, packed(".png", rgb, "png")),
         ("/cam/depth", IMAGE.kind, image(millimetres, "16UC1")),
         ("/cam/depth/compressedDepth", COMPRESSED, packed(".png", millimetres, "32FC1; compressedDepth", bytes(12))),
-        ("/cam/camera_info", CAMERA_INFO.kind, types[CAMERA_INFO.kind](
-            header, height, width, "plumb_bob", *numbers, 0, 0, window)),
+        (
+            "/cam/camera_info",
+            CAMERA_INFO.kind,
+            types[CAMERA_INFO.kind](header, height, width, "plumb_bob", *numbers, 0, 0, window),
+        ),
         ("/cam/disparity", DISPARITY.kind, types[DISPARITY.kind](header, *disparity)),
     ]
 

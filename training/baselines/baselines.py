@@ -179,6 +179,8 @@ def _check_shapes(kind: str, statistics: Statistics, segmenter: Segmenter) -> No
     for name in shapes if fits else ():
         value, letters = statistics[name], shapes[name]
         fits &= value.dtype == torch.float32 and value.numel() > 0 and value.dim() == len(letters)
-        fits = fits and all(sizes.setdefault(letter, size) == size for letter, size in zip(letters, value.shape, strict=True))
+        fits = fits and all(
+            sizes.setdefault(letter, size) == size for letter, size in zip(letters, value.shape, strict=True)
+        )
     if not fits:
         raise SetupError(f"statistics of '{kind}' do not fit these weights; gather them anew by densehybrid fit-score")
