@@ -15,7 +15,6 @@ import json
 import mmap
 import os
 import resource
-import shutil
 import signal
 import struct
 import sys
@@ -86,6 +85,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--inputs", type=int, default=10_000, help="for each target")
     parser.add_argument("--seconds", type=float, default=3600.0, help="for each target, at most")
     parser.add_argument("--only", nargs="+", default=[*TARGETS], choices=[*TARGETS], help="targets")
+    parser.add_argument("--without", nargs="+", default=[], choices=[*TARGETS], help="targets")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=None, help="folder for the inputs that crashed")
     parser.add_argument("--json", type=Path, default=None, help="write the reports there")
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     reports: list[Report] = []
     print("| target | inputs | read | refused | crashes | slowest | memory | time |\n|---|---|---|---|---|---|---|---|")
-    for name in arguments.only:
+    for name in (name for name in arguments.only if name not in arguments.without):
         with tempfile.TemporaryDirectory(prefix="fuzz_") as folder:
             keep = arguments.keep or Path(tempfile.gettempdir()) / "fuzz_crashes"
             report = fuzzed(name, arguments.inputs, arguments.seconds, arguments.seed, Path(folder), keep)

@@ -38,7 +38,7 @@ def claimed_size(content: Content) -> tuple[int, int] | None:
 
 
 def png_is_whole(content: Content) -> bool:
-    """Whether its chunks, one after the other, lie within the file and end with IEND. What is behind may be anything."""
+    """Whether its chunks lie within the file and end with IEND. What is behind may be anything."""
     kinds = [kind for kind, _ in png_chunks(content)]
     return kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"] and kinds.count(b"IHDR") == 1
 

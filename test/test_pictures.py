@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -196,7 +197,7 @@ def test_a_webp_that_claims_more_than_there_is_memory_for_is_not_decoded(tmp_pat
     start = 21 if lossless else 26
     content[start : start + 4] = largest
     (tmp_path / "a.webp").write_bytes(content)
-    with pytest.raises(SetupError, match="claims 1638[34]x1638[34] pixels"):
+    with pytest.raises(SetupError, match=r"claims 1638[34]x1638[34] pixels"):
         read_rgb(tmp_path / "a.webp")
 
 
@@ -207,6 +208,33 @@ def test_other_formats_are_no_pictures_whatever_they_are_named(tmp_path: Path, e
     (tmp_path / "a.png").write_bytes(picture)
     with pytest.raises(SetupError, match="no PNG, JPEG, WebP or BMP"):
         read_rgb(tmp_path / "a.png")
+
+
+def test_an_array_is_refused_by_its_header_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, picture=np.zeros((30, 40, 3), np.uint8))
+    assert read_rgb(path).shape == (30, 40, 3)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("picture.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (20_000, 20_000, 3)}
+        )
+        for _ in range(1200):
+            file.write(bytes(1_000_000))
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(SetupError, match=r"a\.npz cannot be read as an \.npz with one array \(1200000\d+ bytes, more"):
+        read_rgb(path)
+
+
+@pytest.mark.parametrize(
+    "header", ["(" * 900, "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "-" * 9000 + "1"]
+)
+def test_an_array_with_a_header_that_is_none_is_refused(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "a.npz"
+    text = header.encode().ljust(9216) + b"\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("picture.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
+    with pytest.raises(SetupError, match=r"cannot be read as an \.npz"):
+        read_rgb(path)
 
 
 def test_what_drivers_and_disks_append_to_a_picture_is_passed_over(tmp_path: Path, gradient: np.ndarray) -> None:

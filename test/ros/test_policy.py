@@ -1,4 +1,4 @@
-"""The SROS 2 policy against what running nodes open: with it every one of their endpoints is made, and few are spare."""
+"""The SROS 2 policy against what running nodes open: all of it is allowed, and little else."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from densehybrid_ros.playback.bags.recorded import Progress, Recorded, RecordedT
 
 Topics = dict[int, tuple[str, str]]
 """Name and kind by id."""
+SMALLEST_ROW = 16
+"""Bytes of a message with what stands around it."""
 LARGEST_VALUE = 1 << 30
 """Bytes of a message."""
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError, OverflowError)
@@ -76,7 +78,9 @@ def _remaining(
         warn(f"{path} is damaged ({reason}): the rest is lost; try: sqlite3 {path} .recover | sqlite3 recovered.db3")
         return
     lost = 0
-    for row in range(1, (last or 0) + 1):
+    # a damaged number may be anything: no more rows are looked for than the file has room for
+    last = min(last if isinstance(last, int) else 0, path.stat().st_size // SMALLEST_ROW)
+    for row in range(1, last + 1):
         try:
             found = database.execute("SELECT topic_id, timestamp, data FROM messages WHERE id = ?", (row,)).fetchone()
         except DAMAGE:
