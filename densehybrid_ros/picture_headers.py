@@ -1,6 +1,6 @@
 """What the first bytes of a picture say of it, before anything is decoded: its format, its size, whether it is whole.
 
-Decoders believe these numbers: a PNG of 450 bytes in which one length is changed makes OpenCV 5 take gigabytes of memory
+Decoders believe these numbers: a PNG of 450 bytes with one length changed makes OpenCV 5 take gigabytes of memory
 for ten seconds.
 """
 

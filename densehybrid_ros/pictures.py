@@ -44,7 +44,16 @@ LARGEST_PICTURE = 1 << 27
 """px; a file of some kilobytes can claim far more, and would fill the memory."""
 LARGEST_ARRAY = 3 * LARGEST_PICTURE
 """Bytes."""
-BROKEN_ARCHIVE = (ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, TypeError, KeyError)
+BROKEN_ARCHIVE = (
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    TypeError,
+    KeyError,
+    OverflowError,
+)
 """What zipfile and NumPy raise over damaged bytes; RuntimeError is of those that are encrypted or packed otherwise."""
 
 

@@ -2,8 +2,8 @@
 
 An SROS 2 policy: what each node of this package may publish, subscribe to and answer, and nothing else. Every node has
 an enclave of its own; beside them stand `operator`, who sets parameters, changes states and sees everything, and
-`planner`, who takes obstacles and can do nothing. Names are those of the node as it is started: give the same namespace,
-cameras and remappings. Then, with ROS's own tools:
+`planner`, who takes obstacles and can do nothing. Names are those of the node as it is started: give the same namespace
+and cameras, and the same remappings. Then, with ROS's own tools:
 
     ros2 security create_keystore keys
     for each in segmenter player recorder evaluator operator planner; do
