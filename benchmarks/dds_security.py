@@ -147,9 +147,7 @@ def _traffic(program: Path, folder: Path) -> list[str]:
         [(segmenter, ["w", scan, "r", image]), (planner, ["r", scan]), (player, ["w", image]), (stranger, ["r", scan])],
     )
     alone = _talk(program, [(segmenter, ["r", image]), (planner, ["r", scan]), (stranger, ["w", image, "w", scan])])
-    print(
-        f"with keys: segmenter {heard[0]}, planner {heard[1]}, stranger {heard[3]}; of a stranger: {alone[0]}, {alone[1]}"
-    )
+    print(f"heard: segmenter {heard[0]}, planner {heard[1]}, stranger {heard[3]}; of a stranger {alone[0] + alone[1]}")
     problems = [] if heard[0] and heard[1] else ["what is allowed was not heard"]
     return problems + (["a stranger was heard, or heard"] if heard[3] or alone[0] or alone[1] else [])
 

@@ -4,7 +4,7 @@
 
 Every reader gets valid inputs with faults: bytes, text, the tree in JSON or YAML, what an archive or a header holds.
 It may read them, or refuse them with the project's own error. All else is a crash: another exception, a signal, more
-than SLOW seconds, more than LARGE megabytes for files of some kilobytes. The first input of every kind of crash is kept.
+than SLOW seconds, more than LARGE megabytes for files of some kilobytes. The first input of each kind is kept.
 Each reader runs in a process of its own, forked after everything is loaded.
 """
 

@@ -227,7 +227,7 @@ def _samples(content: bytes, path: Path) -> NDArray[np.generic]:
     header = bytearray(content[PNG_DEPTH - 8 : PNG_COLOUR_TYPE + 4])
     header[9] = GREY
     kept = [_chunk(b"IHDR", bytes(header))]
-    kept += [_chunk(kind, data) for kind, data in png_chunks(content) if kind in (b"IDAT", b"IEND")]
+    kept += [_chunk(kind, bytes(data)) for kind, data in png_chunks(content) if kind in (b"IDAT", b"IEND")]
     levels = decode_png(PNG_START + b"".join(kept), path)
     return levels // levels.dtype.type(GREY_STEPS.get(content[PNG_DEPTH], 1))
 

@@ -47,7 +47,7 @@ def _messages(store: Any = STORE) -> list[Message]:
         return types[IMAGE.kind](header, height, width, encoding, 0, values[0].nbytes, data)
 
     def packed(suffix: str, values: np.ndarray, form: str, before: bytes = b"") -> Any:
-        data = before + cv2.imencode(suffix, values)[1].tobytes()
+        data = before + cv2.imencode(suffix, values, [])[1].tobytes()
         return types[COMPRESSED](header, form, np.frombuffer(data, np.uint8))
 
     window = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)

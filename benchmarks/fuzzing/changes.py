@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -142,10 +143,8 @@ def _sealed(header: dict[str, Any], body: bytes) -> bytes:
         text = json.dumps(header).encode()
         return len(text).to_bytes(8, "little") + text + body
 
-    try:
+    with suppress(SafetensorError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError):
         header["__metadata__"]["sha256"] = content_hash(load(whole()))
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError):
-        pass
     return whole()
 
 

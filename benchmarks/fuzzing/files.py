@@ -41,7 +41,7 @@ def _class_maps(folder: Path) -> list[bytes]:
 
 def _cameras(folder: Path) -> list[bytes]:
     path = folder / "camera.json"
-    write_camera(path, Pinhole(100.0, 100.0, 16.0, 12.0, 0.2, 0.05, 1.5))
+    write_camera(path, Pinhole(100.0, 100.0, 16.0, 12.0, baseline=0.2, pitch=0.05, height_above_road=1.5))
     return contents([path])
 
 
@@ -58,7 +58,7 @@ def _pictures(suffix: str) -> Callable[[Path], list[bytes]]:
             kinds.append(_noise(9, 14, 4))
         if suffix == ".png":
             kinds.append(_noise(9, 14, 3).astype(np.uint16) << 8)
-        return [cv2.imencode(suffix, each)[1].tobytes() for each in kinds]
+        return [cv2.imencode(suffix, each, [])[1].tobytes() for each in kinds]
 
     return made
 
@@ -67,7 +67,7 @@ def _labels(folder: Path) -> list[bytes]:
     """Of 8 bits, with a palette, and of 4 bits and 1."""
     from PIL import Image
 
-    values, made = _noise(9, 14) % 2, [cv2.imencode(".png", _noise(9, 14))[1].tobytes()]
+    values, made = _noise(9, 14) % 2, [cv2.imencode(".png", _noise(9, 14), [])[1].tobytes()]
     palette = Image.fromarray(values).convert("P")
     for picture, options in ((palette, {}), (palette, {"bits": 4}), (Image.fromarray(values * 255).convert("1"), {})):
         buffer = io.BytesIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -115,7 +116,7 @@ def _refuse_what_computes(database: sqlite3.Connection) -> None:
     Raises:
         sqlite3.DatabaseError: this one does, or it is damaged.
     """
-    if hasattr(database, "setlimit"):  # since Python 3.11
+    if sys.version_info >= (3, 11):
         database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
     database.execute("PRAGMA trusted_schema = OFF")
     for name in ("topics", "messages"):
