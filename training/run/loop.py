@@ -152,7 +152,10 @@ def _single_thread(worker: int) -> None:
 
 
 def _tell_of_errors(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Of a worker's side threads; its own errors reach the parent. That the parent has ended amid a batch is none."""
+    """Of the thread from which the parent fetches a worker's tensors; the worker's own errors reach the parent anyway.
+
+    That the parent has ended while it fetched them is no error.
+    """
     if not issubclass(kind, EOFError | ConnectionError):
         sys.__excepthook__(kind, error, trace)
 
