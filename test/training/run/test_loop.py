@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import cv2
 import pytest
 
 pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
+from densehybrid_ros.stopping import SIGNALS
 from densehybrid_ros.training.run import loop
 
 
@@ -22,7 +24,10 @@ def sharer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of the thread from which a worker's tensors are fetched; this process is the worker."""
     threads = cv2.getNumThreads()
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-    loop._single_thread(0)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    loop._start_worker(0)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     read, write = os.pipe()
     resource_sharer.DupFd(read)
     address = resource_sharer._resource_sharer._address  # type: ignore[attr-defined]
