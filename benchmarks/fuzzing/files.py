@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,9 @@ steps: 10
 
 
 def _recipes(folder: Path) -> list[bytes]:
+    """Beside copies of all: some are like others."""
+    for path in RECIPES.glob("*.yaml"):
+        shutil.copy(path, folder)
     return [*contents(sorted(RECIPES.glob("*.yaml"))), MERGED]
 
 
