@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import GIT_LFS_POINTER, write_whole
-from densehybrid_ros.picture_headers import (
+from densehybrid_ros.formats.picture_headers import (
     JPEG,
     PNG,
     PNG_START,

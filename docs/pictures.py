@@ -86,7 +86,8 @@ def from_above(scan: Scan, height: int) -> Picture:
         if not math.isnan(distance):
             cv2.line(drawn, place(bearing, 0), place(bearing, min(float(distance), 2 * AHEAD)), (232, 244, 232), 2)
     for metres in range(10, int(AHEAD) + 1, 10):
-        cv2.ellipse(drawn, place(0, 0), (round(metres * scale),) * 2, 0, 180, 360, FAINT, 1, cv2.LINE_AA)
+        axes = round(metres * scale), round(metres * scale)
+        cv2.ellipse(drawn, place(0, 0), axes, 0, 180, 360, FAINT, 1, cv2.LINE_AA)
         cv2.putText(drawn, f"{metres} m", (6, place(0, metres)[1] + 14), FONT, 0.4, INK, 1, cv2.LINE_AA)
     for bearing, distance in zip(bearings, scan.ranges, strict=True):
         if math.isfinite(distance):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.picture_headers import claimed_size, png_is_whole
+from densehybrid_ros.formats.picture_headers import claimed_size, png_is_whole
 from densehybrid_ros.pictures import (
     LARGEST_PICTURE,
     natural_order,

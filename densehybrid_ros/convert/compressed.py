@@ -12,7 +12,7 @@ from std_msgs.msg import Header
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.convert.images import FrameError
-from densehybrid_ros.picture_headers import JPEG, JPEG_END, PNG, claimed_size, format_of, png_is_whole
+from densehybrid_ros.formats.picture_headers import JPEG, JPEG_END, PNG, claimed_size, format_of, png_is_whole
 
 LONGEST_PADDING = 4096
 """Bytes behind the end of a JPEG."""

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.convert.images import FrameError
-from densehybrid_ros.picture_headers import PNG_START, claimed_size, png_is_whole
+from densehybrid_ros.formats.picture_headers import PNG_START, claimed_size, png_is_whole
 
 HEADER = struct.Struct("<iff")
 

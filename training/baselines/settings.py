@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.yaml_files import yaml_value
 from densehybrid_ros.options import built, setting
-from densehybrid_ros.yaml_files import yaml_value
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from densehybrid_ros.errors import SetupError, chosen
+from densehybrid_ros.formats.yaml_files import read_yaml
 from densehybrid_ros.labels import relabelled
 from densehybrid_ros.taxonomies import BUILT_IN, TAXONOMIES, ClassMap, Names, Taxonomy, map_table
 from densehybrid_ros.training.datasets.pairs import LabelledSet
-from densehybrid_ros.yaml_files import read_yaml
 
 
 def class_map(classes: Sequence[str], wanted: str) -> ClassMap:

@@ -12,9 +12,9 @@ from typing import Any, NoReturn, get_args, get_origin
 import yaml
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.yaml_files import UNFIT, within_bounds
 from densehybrid_ros.options import MISSING, Setting, changed, settings_of
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
-from densehybrid_ros.yaml_files import UNFIT, within_bounds
 
 LIKE = "like"
 """Key of a recipe that names the one whose keys it takes over."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from densehybrid_ros.yaml_files import read_yaml
+from densehybrid_ros.formats.yaml_files import read_yaml
 
 MARK = "ros__parameters"
 LATER = "qos_overrides."

@@ -11,6 +11,7 @@ from typing import Any
 from weakref import finalize
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.yaml_files import read_yaml
 from densehybrid_ros.playback.bag_files import ENDINGS, METADATA, ZSTD_START, bag_files, first_bytes, unpacked_name
 from densehybrid_ros.playback.bags.mcap import MCAP
 from densehybrid_ros.playback.bags.recorded import Recorded, RecordedTopic, Storage, Warn, one_line
@@ -18,7 +19,6 @@ from densehybrid_ros.playback.bags.ros1 import ROS1
 from densehybrid_ros.playback.bags.sqlite import SQLITE
 from densehybrid_ros.playback.bags.unpacking import bound_rosbags
 from densehybrid_ros.playback.bags.zstd import unpack_file, unpacked
-from densehybrid_ros.yaml_files import read_yaml
 
 STORAGES = (MCAP, SQLITE, ROS1)
 bound_rosbags()
@@ -55,7 +55,10 @@ class Bag:
         """
         try:
             for path, storage in self.files:
-                yield from map(_unpacked, storage.messages(path, topics, self.warn))
+                for message in storage.messages(path, topics, self.warn):
+                    # in a damaged index one connection can stand for another
+                    if message.topic in topics and message.kind == self.topics.get(message.topic):
+                        yield _unpacked(message)
         except OSError as error:
             raise SetupError(f"{self.path} cannot be read: {one_line(error)}; check the disk and its rights") from error
 

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.playback.bags import zstd
 from densehybrid_ros.playback.bags.mcap_records import CHUNK, Remains
 from densehybrid_ros.playback.bags.opening import open_bag
+from densehybrid_ros.playback.bags.recorded import Recorded
 from densehybrid_ros.playback.bags.unpacking import CHUNKS, CHUNKS_OF_ROS1
 from densehybrid_ros.playback.sources import open_source
 
@@ -161,6 +163,21 @@ def test_metadata_of_other_types_are_passed_over(
     change(content["rosbag2_bagfile_information"])
     (bag / "metadata.yaml").write_text(yaml.safe_dump(content))
     assert levels(open_source(str(bag), lambda text: None)) == [*range(6)]
+
+
+def test_messages_of_topics_and_types_that_were_not_asked_for_are_passed_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a ROS 1 bag in which two connections have one number."""
+    bag = open_bag(make.bag(make.colours("/cam/image_raw")), lambda text: None)
+    ((path, storage),) = bag.files
+    other = Recorded("/other", make.image, 0, b""), Recorded("/cam/image_raw", make.info, 0, b"")
+
+    def mixed(*arguments: Any) -> list[Recorded]:
+        return [*other, *storage.messages(*arguments)]
+
+    odd = replace(bag, files=[(path, replace(storage, messages=mixed))])
+    assert {(each.topic, each.kind) for each in odd.messages(["/cam/image_raw"])} == {("/cam/image_raw", make.image)}
 
 
 def test_no_file_outside_its_folder_is_read_as_a_part_of_a_bag(make: Make, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.yaml_files import DEEPEST, read_yaml, yaml_value
 from densehybrid_ros.training.recipe.reading import read_recipe
-from densehybrid_ros.yaml_files import DEEPEST, read_yaml, yaml_value
 
 REFERENCES = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 """2^40 values in a kilobyte."""
