@@ -7,6 +7,7 @@ is the greatest at both ends is the greatest everywhere between them: only where
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -21,6 +22,9 @@ FEWEST = 3
 """Pixels of a ramp: with fewer the enlarged logits cost no more."""
 STEEPEST = 60.0
 """Nats between the ends of a ramp: exponentials stay within fp32's range, whatever the other classes are."""
+MOST_MIXED = 0.3
+"""Share of ramps with different greatest classes at their ends, above which pixels of all ramps are looked at: of
+pictures it is 0.02."""
 EXACT = 1e-4
 """Largest difference of a share to that of the interpolation, which itself rounds places of some hundred cells."""
 
@@ -138,6 +142,15 @@ class RampLogits:
         classes, count = self._first_greatest, self._ramps.count
         return (classes[:, :count] != classes[:, 1 : count + 1]).flatten().nonzero()[:, 0]
 
+    @property
+    def _much_mixed(self) -> bool:
+        return len(self._mixed) > MOST_MIXED * self._left[0].numel()
+
+    def _of_every_pixel(self, reduce: Callable[[Tensor], Tensor]) -> Tensor:
+        """(1, R, ramps, pixels) of (1, K, R, ramps) → (1, R, ramps), pixel by pixel."""
+        shares = self._ramps.shares.T
+        return torch.stack([reduce(torch.addcmul(self._left, self._slopes, each)[None]) for each in shares], -1)
+
     @cached_property
     def _logits_of_mixed(self) -> Tensor:
         """(K, n, pixels)"""
@@ -169,12 +182,16 @@ class RampLogits:
 
     @cached_property
     def _maximum(self) -> Tensor:
+        if self._much_mixed:
+            return self._of_every_pixel(lambda logits: logits.amax(1))
         found = self._ramps.along(self._greatest)
         found.view(-1, self._ramps.pixels)[self._mixed] = self._logits_of_mixed.amax(0)
         return found[None]
 
     def first_maximum(self) -> Tensor:
         """uint8, the first class with the greatest logit."""
+        if self._much_mixed:
+            return self._of_every_pixel(first_maximum)
         count, pixels = self._ramps.count, self._ramps.pixels
         found = self._first_greatest[:, :count, None].repeat(1, 1, pixels)
         found.view(-1, pixels)[self._mixed] = first_maximum(self._logits_of_mixed[None])[0]

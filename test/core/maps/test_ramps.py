@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from densehybrid_ros.core.fit import Fit, fit
+from densehybrid_ros.core.maps import ramps as ramps_module
 from densehybrid_ros.core.maps import strips
 from densehybrid_ros.core.maps.ramps import STEEPEST, RampLogits, Ramps, ramps_of, steep
 from densehybrid_ros.core.maps.strips import maps_in_strips, scores_in_strips
@@ -41,6 +42,12 @@ def assert_as_plain(found: Maps, given: tuple[Tensor, Tensor], fitted: Fit, scor
     assert torch.equal(found.semantic[clear], wanted.semantic[clear])
 
 
+@pytest.fixture(params=[0.0, 1.0], ids=["every pixel looked at", "pixels of mixed ramps"])
+def _mixed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ramps_module, "MOST_MIXED", request.param)
+
+
+@pytest.mark.usefixtures("_mixed")
 def test_a_row_worked_by_hand() -> None:
     """Two cells, four pixels each; the outermost two on each side have the logits of their cell."""
     fitted = Fit((4, 8), (4, 8), (4, 8), align_corners=False)
@@ -58,6 +65,7 @@ def test_a_row_worked_by_hand() -> None:
     assert ramps.row(logits.logsumexp(1))[0, 0].tolist() == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.usefixtures("_mixed")
 @pytest.mark.parametrize("fitted", [FOURFOLD, SEVEN_AND_A_HALF, ALIGNED, CUT_OFF], ids=str)
 @pytest.mark.parametrize("score", [name for name, score in SCORES.items() if score in REDUCED])
 def test_most_scores_enlarge_no_logits(fitted: Fit, score: str, monkeypatch: pytest.MonkeyPatch) -> None:
