@@ -2,10 +2,10 @@
 
 Compared, with logits at a quarter of the size, as smooth as those of pictures, or with --noise of each cell by itself,
 the worst for the strips: what closed-set code does (interpolate, argmax), the plain open-set path (interpolate, argmax,
-score, threshold), and what the segmenter uses on that device: strips on a CPU, a Triton kernel on CUDA. There logits are
-fp16, as the network gives them, and the least that can be had is shown, too: a copy that moves as many bytes as reading
-logits and writing maps once. They take turns; printed are the fastest and the median time of each, and both as ratios
-to the closed set's.
+score, threshold), and what the segmenter uses on that device: strips on a CPU, a Triton kernel on CUDA. There logits
+are fp16, as the network gives them, and the least that can be had is shown, too: a copy that moves as many bytes as
+reading logits and writing maps once. They take turns; printed are the fastest and the median time of each, and both as
+ratios to the closed set's.
 """
 
 from __future__ import annotations
