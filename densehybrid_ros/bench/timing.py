@@ -33,7 +33,8 @@ def timings(ways: Mapping[str, Callable[[], object]], runs: int, progress: bool 
             if turn:
                 times[name].append((time.perf_counter() - started) * 1000)
                 worked[name].append((time.process_time() - idle) * 1000)
-    return {
-        name: Timing(min(each), *np.percentile(each, [50, 95]).tolist(), min(worked[name]))
-        for name, each in times.items()
-    }
+    found = {}
+    for name, each in times.items():
+        p50, p95 = np.percentile(each, [50, 95]).tolist()
+        found[name] = Timing(min(each), p50, p95, min(worked[name]))
+    return found

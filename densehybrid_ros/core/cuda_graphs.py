@@ -73,10 +73,10 @@ class Graphs:
             if isinstance(fault, DeviceLost):
                 raise fault from error
             self.trouble = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
-        if self.trouble:
-            self._graphs.clear()
         else:
             self._graphs[images.shape] = replay
+        if self.trouble:
+            self._graphs.clear()
 
 
 def difference(found: Logits, wanted: Logits) -> str:
