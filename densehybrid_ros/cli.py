@@ -29,6 +29,7 @@ COMMANDS = {
     "bench": ("densehybrid_ros.bench.command", "what a frame costs on this machine, plain and as the node computes it"),
     "render_roadworld": (f"{TRAINING}.render_roadworld", "write Roadworld frames in the CamVid or LostAndFound layout"),
     "convert": ("densehybrid_ros.playback.packing.command", "turn LostAndFound or Cityscapes drives into a bag"),
+    "sros2_policy": ("densehybrid_ros.dds.policy", "what each node may publish, hear and answer, for ROS 2's security"),
 }
 """Command → (module with its `main`, what it does)."""
 

@@ -20,6 +20,8 @@ from densehybrid_ros.errors import SetupError
 REQUIRED: Any = MISSING
 """The default of a setting that must be given."""
 Options = TypeVar("Options")
+LARGEST_WHOLE = 1 << 1023
+"""Numbers above are no floats."""
 LINE = 125
 """Longest line of a page."""
 
@@ -163,6 +165,8 @@ def _of_kind(kind: Any, value: Any, name: str) -> Any:
         made = [_of_kind(get_args(kind)[0], each, f"{name}[{index}]") for index, each in enumerate(value)]
         return get_origin(kind)(made)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= LARGEST_WHOLE:
+            raise SetupError(f"{name} is larger than any float")
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise SetupError(f"{name} must be of type {kind.__name__}, not {value!r}")

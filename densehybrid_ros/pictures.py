@@ -8,34 +8,53 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from struct import unpack_from
+from tokenize import TokenError
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
+from numpy.lib.format import read_array as read_npy
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import GIT_LFS_POINTER, write_whole
+from densehybrid_ros.formats.picture_headers import (
+    JPEG,
+    PNG,
+    PNG_START,
+    claimed_size,
+    format_of,
+    jpeg_is_whole,
+    png_chunks,
+    png_is_whole,
+)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 UNREAD_SUFFIXES = (".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif", ".heic", ".jp2", ".exr", ".hdr")
 """Of pictures that people have, and which are not read."""
-JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
-JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of headers with the size; the three others in that range are tables."""
-PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 PNG_DEPTH, PNG_COLOUR_TYPE = 24, 25
 """Bytes of a PNG that hold the bits of a sample and what a sample is."""
 GREY, PALETTE = 0, 3
 """Colour types of a PNG."""
 GREY_STEPS = {1: 255, 2: 85, 4: 17}
 """Grey levels of so few bits are spread over 0..255."""
-BMP_START = b"BM"
 LARGEST_PICTURE = 1 << 27
 """px; a file of some kilobytes can claim far more, and would fill the memory."""
+LARGEST_ARRAY = 3 * LARGEST_PICTURE
+"""Bytes."""
+BROKEN_ARCHIVE = (
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    TypeError,
+    KeyError,
+    OverflowError,
+)
+"""What zipfile and NumPy raise over damaged bytes; RuntimeError is of those that are encrypted or packed otherwise."""
 
 
 class Sized(Protocol):
@@ -165,49 +184,20 @@ def layout_of(picture: NDArray[np.generic]) -> str:
     return f"{8 * picture.dtype.itemsize} bits in {channels}"
 
 
-def jpeg_is_whole(content: bytes) -> bool:
-    """Whether the end marker stands behind the start of the pixels; True where the headers are unusual.
-
-    Neither the last bytes nor any end marker would tell: cameras append bytes of their own behind it, and the
-    thumbnail in the headers has one too. Among the pixels it cannot occur.
-    """
-    scan = next((position for marker, position in _jpeg_headers(content) if marker == JPEG_SCAN), None)
-    return scan is None or content.find(JPEG_END, scan) >= 0
-
-
-def claimed_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height, px, that a PNG, JPEG or BMP file says it has; None where it does not say."""
-    if content.startswith(PNG_START) and len(content) >= PNG_COLOUR_TYPE:
-        return unpack_from(">II", content, 16)
-    if content.startswith(BMP_START) and len(content) >= 26:
-        width, height = unpack_from("<ii", content, 18)
-        return abs(width), abs(height)
-    if content.startswith(JPEG_START):
-        for marker, position in _jpeg_headers(content):
-            if marker in JPEG_FRAMES and position + 9 <= len(content):
-                height, width = unpack_from(">HH", content, position + 5)
-                return width, height
-    return None
-
-
-def _jpeg_headers(content: bytes) -> Iterator[tuple[int, int]]:
-    """Marker and place of each part before the pixels, and of the pixels."""
-    position = len(JPEG_START)
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        yield marker, position
-        if marker == JPEG_SCAN:
-            return
-        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
-
-
 def _refuse_unusable(content: bytes, path: Path) -> None:
-    """OpenCV may make the rest of a picture grey, with lines of its own on the terminal at most."""
-    jpeg, png = content.startswith(JPEG_START), content.startswith(PNG_START)
-    if (jpeg and not jpeg_is_whole(content)) or (png and PNG_END not in content):
-        kind = "JPEG" if jpeg else "PNG"
-        raise SetupError(f"{path} is cut off: {len(content)} bytes without the end of a {kind}; remove or replace it")
-    width, height = claimed_size(content) or (0, 0)
+    """OpenCV may make the rest of a picture grey, with lines of its own on the terminal at most.
+
+    It reads many more formats than are named here, by their contents, and those have no bounds.
+    """
+    kind, size = format_of(content), claimed_size(content)
+    whole = {PNG: png_is_whole, JPEG: jpeg_is_whole}.get(kind)
+    if whole and not whole(content):
+        raise SetupError(
+            f"{path} is cut off or broken: {len(content)} bytes without the end of a {kind}; remove or replace it"
+        )
+    if not kind or size is None:
+        raise SetupError(f"{path} cannot be read as a picture: no PNG, JPEG, WebP or BMP; remove or replace it")
+    width, height = size
     if width * height > LARGEST_PICTURE:
         raise SetupError(
             f"{path} claims {width}x{height} pixels, more than {LARGEST_PICTURE}; make it smaller or remove it"
@@ -237,18 +227,9 @@ def _samples(content: bytes, path: Path) -> NDArray[np.generic]:
     header = bytearray(content[PNG_DEPTH - 8 : PNG_COLOUR_TYPE + 4])
     header[9] = GREY
     kept = [_chunk(b"IHDR", bytes(header))]
-    kept += [_chunk(kind, data) for kind, data in _chunks(content) if kind in (b"IDAT", b"IEND")]
+    kept += [_chunk(kind, bytes(data)) for kind, data in png_chunks(content) if kind in (b"IDAT", b"IEND")]
     levels = decode_png(PNG_START + b"".join(kept), path)
     return levels // levels.dtype.type(GREY_STEPS.get(content[PNG_DEPTH], 1))
-
-
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and data of the parts of a PNG."""
-    position = len(PNG_START)
-    while position + 8 <= len(content):
-        length = int.from_bytes(content[position : position + 4], "big")
-        yield content[position + 4 : position + 8], content[position + 8 : position + 8 + length]
-        position += 12 + length
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -262,9 +243,14 @@ def read_array(path: Path) -> NDArray[np.generic]:
         SetupError: it cannot be read, or holds something else.
     """
     try:
-        with np.load(path) as arrays:
-            (array,) = (arrays[name] for name in arrays.files)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        with zipfile.ZipFile(path) as archive:
+            (member,) = archive.infolist()
+            if member.file_size > LARGEST_ARRAY:
+                raise ValueError(f"{member.file_size} bytes, more than {LARGEST_ARRAY}")
+            with archive.open(member) as file:
+                array = read_npy(file, allow_pickle=False)
+    # NumPy reads the header as Python's literals, by way of its tokens
+    except (OSError, *BROKEN_ARCHIVE, SyntaxError, TokenError, RecursionError, MemoryError) as error:
         raise SetupError(f"{path} cannot be read as an .npz with one array ({error}); replace it") from error
     if array.ndim != 3 or array.shape[2] != 3:
         raise SetupError(f"{path} holds {array.dtype} {array.shape}, not a picture (H, W, 3)")

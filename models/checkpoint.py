@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +21,15 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import write_whole
 from densehybrid_ros.models import build_model
 from densehybrid_ros.models.image_pyramid import WHOLE, at_scales
-from densehybrid_ros.models.tensor_files import read_safetensors
+from densehybrid_ros.models.tensor_files import is_plain, read_safetensors
 
 FORMAT = "densehybrid-weights-1"
 BUNDLED = Path(__file__).parent / "weights" / "ladder_lite0_roads.safetensors"
+LARGEST_WIDTH = 16_384
+"""px"""
+MOST_SCALES, SMALLEST_SCALE = 8, 1 / 32
+"""Each is a pass of the network more."""
+LARGEST_NUMBER = 1e30
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:
     expected = model.state_dict()
     wrong = [name for name in expected if name not in tensors or tensors[name].shape != expected[name].shape]
     wrong += [name for name in tensors if name not in expected]
+    wrong += [name for name in expected if name in tensors and not is_plain(tensors[name])]
     if wrong:
         raise SetupError(
             f"weights file {path} does not fit architecture '{info.architecture}': {len(wrong)} tensors differ, "
@@ -131,9 +137,11 @@ def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def check_scales(scales: Sequence[float]) -> None:
-    """Raises ValueError unless they are 1 and smaller ones."""
-    if not scales or scales[0] != 1 or not all(0 < each < 1 for each in scales[1:]):
-        raise ValueError(f"scales {list(scales)}; the first is 1, the others lie between 0 and 1")
+    """Raises ValueError unless they are 1 and a few smaller ones."""
+    if not scales or scales[0] != 1 or not all(SMALLEST_SCALE <= each < 1 for each in scales[1:]):
+        raise ValueError(f"scales {list(scales)}; the first is 1, the others lie between {SMALLEST_SCALE:g} and 1")
+    if len(scales) > MOST_SCALES:
+        raise ValueError(f"{len(scales)} scales; {MOST_SCALES} are possible")
 
 
 def _open(path: Path) -> tuple[WeightsInfo, str, dict[str, torch.Tensor]]:
@@ -153,18 +161,47 @@ def _info_from_json(path: Path, text: str) -> WeightsInfo:
         info = WeightsInfo(**fields)
         _check_info(info)
         return info
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SetupError(f"weights file {path} has unreadable metadata ({error}); copy it anew") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = "deeply nested" if isinstance(error, RecursionError) else str(error)[:200]
+        raise SetupError(f"weights file {path} has unreadable metadata ({reason}); copy it anew") from error
 
 
 def _check_info(info: WeightsInfo) -> None:
-    """Raises ValueError where a part that the node relies on is missing or contradicts another."""
+    """Raises ValueError where a part that the node relies on is missing, of another type, or contradicts another."""
+    texts = info.architecture, info.normalisation, info.training_data, info.licence, info.recipe, *info.classes
+    if not all(isinstance(text, str) for text in texts) or not isinstance(info.classes, list):
+        raise ValueError("a name or text is of another type")
     if not info.classes or len(info.palette) != len(info.classes):
         raise ValueError(f"{len(info.classes)} classes and {len(info.palette)} colours")
-    if not math.isfinite(info.threshold):
-        raise ValueError(f"threshold {info.threshold}")
+    if not all(len(colour) == 3 and all(_is_whole(each, 255) for each in colour) for colour in info.palette):
+        raise ValueError("a colour is not three numbers from 0 to 255")
+    if not _is_whole(info.inference_width, LARGEST_WIDTH):
+        raise ValueError(f"inference_width is no whole number from 0 to {LARGEST_WIDTH}")
+    if not _are_numbers([info.threshold]) or not _are_numbers(info.scales):
+        raise ValueError("the threshold or a scale is no finite number")
     check_scales(info.scales)
+    if not _are_numbers([*info.figures.values()]):
+        raise ValueError("a figure is no finite number")
     for name, curve in info.calibration.items():
-        lengths = {len(curve.thresholds), len(curve.true_positive_rate), len(curve.false_positive_rate)}
-        if len(lengths) != 1 or 0 in lengths or not all(map(math.isfinite, curve.thresholds)):
-            raise ValueError(f"calibration of {name} is no curve")
+        _check_curve(name, curve)
+
+
+def _check_curve(name: str, curve: Calibration) -> None:
+    columns = curve.thresholds, curve.true_positive_rate, curve.false_positive_rate
+    lengths = {len(column) for column in columns}
+    if len(lengths) != 1 or 0 in lengths or not all(map(_are_numbers, columns)):
+        raise ValueError(f"calibration of {name} is no curve")
+    rates = curve.true_positive_rate
+    if sorted(rates) != rates or not isinstance(curve.measured_on, str):
+        raise ValueError(f"calibration of {name} is no curve: its true-positive rates fall")
+
+
+def _is_whole(value: Any, largest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
+
+
+def _are_numbers(values: Any) -> bool:
+    """A list of finite numbers that a float holds; NaN is none."""
+    return isinstance(values, list) and all(
+        type(each) in (int, float) and -LARGEST_NUMBER <= each <= LARGEST_NUMBER for each in values
+    )

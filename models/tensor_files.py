@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from densehybrid_ros.files import GIT_LFS_POINTER
 
 FOREIGN = re.compile(r"GLOBAL ([\w.]+)")
 """In torch's message: what a pickle wants to have imported."""
+PLAIN = frozenset(
+    {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool}
+)
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")
 """What DistributedDataParallel, torch.compile and training frameworks put before the names of a network's tensors."""
 
@@ -35,7 +39,7 @@ def read_safetensors(path: Path, what: str) -> tuple[dict[str, str], dict[str, T
         with safe_open(path, framework="pt") as file:
             names = file.keys()  # no mapping: it cannot be gone through by itself
             return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise SetupError(
             f"{what} {path} cannot be read as safetensors ({error}); it is truncated, altered or of another "
             "format; copy it anew, or convert pickled checkpoints first"
@@ -64,6 +68,7 @@ def pickled(path: Path, inert: Sequence[Any] = ()) -> Any:
     """
     try:
         with torch.serialization.safe_globals(list(inert)):
+            refuse_packed(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = FOREIGN.search(str(error))
@@ -73,6 +78,20 @@ def pickled(path: Path, inert: Sequence[Any] = ()) -> Any:
         known = "weights_only" in str(error)
         reason = "a TorchScript archive, or of an old format" if known else first_line(error)
         raise ValueError(f"cannot be read ({reason})") from error
+
+
+def refuse_packed(path: Path) -> None:
+    """torch.save packs nothing: an archive that unpacks to more than it has is to fill the memory.
+
+    Raises:
+        ValueError: it does.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(each.file_size for each in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise ValueError(f"an archive of {path.stat().st_size} bytes that unpacks to {unpacked}")
 
 
 def refuse_what_is_no_file_of_tensors(path: Path, what: str) -> None:
@@ -107,6 +126,12 @@ def _without_wrappers(name: str, expected: Collection[str]) -> str:
             return name
         inner = inner.removeprefix(wrapper)
     return inner
+
+
+def is_plain(value: Tensor) -> bool:
+    """Whether it lies on the CPU as numbers that can be computed with: no sparse, quantised, nested or complex one."""
+    plain = value.layout == torch.strided and not value.is_quantized
+    return plain and not value.is_nested and value.device.type == "cpu" and value.dtype in PLAIN
 
 
 def first_line(error: Exception) -> str:

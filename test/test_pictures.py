@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.picture_headers import claimed_size, png_is_whole
 from densehybrid_ros.pictures import (
     LARGEST_PICTURE,
-    claimed_size,
     natural_order,
     picture_files,
     pictures_in,
@@ -47,7 +48,7 @@ def test_cut_off_jpegs_are_refused(tmp_path: Path, gradient: np.ndarray, progres
     assert read_rgb(path).shape == (128, 192, 3)
     for length in (len(whole) // 2, len(whole) - 40, len(whole) - 2):
         path.write_bytes(whole[:length])
-        with pytest.raises(SetupError, match=rf"a\.jpg is cut off: {length} bytes"):
+        with pytest.raises(SetupError, match=rf"a\.jpg is cut off or broken: {length} bytes"):
             read_rgb(path)
     path.write_bytes(whole[:-40] + bytes(4000))
     with pytest.raises(SetupError, match="cut off"):
@@ -87,7 +88,7 @@ def test_cut_off_and_broken_pngs_are_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for read in (read_rgb, read_labels):
         path.write_bytes(whole[:-300])
-        with pytest.raises(SetupError, match=rf"a\.png is cut off: {len(whole) - 300} bytes"):
+        with pytest.raises(SetupError, match=rf"a\.png is cut off or broken: {len(whole) - 300} bytes"):
             read(path)
         path.write_bytes(whole[:12] + whole[-12:])
         with pytest.raises(SetupError, match=r"a\.png .*(broken|cannot be read)"):
@@ -163,7 +164,7 @@ def test_a_picture_that_claims_a_hundred_thousand_rows_is_named_and_not_decoded(
         read(tmp_path / "b.png")
 
 
-@pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp"])
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp", ".webp"])
 def test_the_claimed_size_is_that_of_the_picture(tmp_path: Path, ending: str) -> None:
     cv2.imwrite(str(tmp_path / f"a{ending}"), np.zeros((31, 57, 3), np.uint8))
     content = (tmp_path / f"a{ending}").read_bytes()
@@ -171,6 +172,69 @@ def test_the_claimed_size_is_that_of_the_picture(tmp_path: Path, ending: str) ->
     for length in range(80):
         claimed_size(content[:length])  # whatever is cut off, nothing is read behind the end
     assert claimed_size(b"RIFF and more") is None
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_png_with_a_length_beyond_its_end_is_refused_before_memory_is_taken_for_it(
+    tmp_path: Path, gradient: np.ndarray, place: int
+) -> None:
+    """OpenCV 5 would take as much as the length says: 3 GB, for ten seconds."""
+    content = bytearray(cv2.imencode(".png", gradient)[1].tobytes())
+    starts = [content.index(kind) - 4 for kind in (b"IHDR", b"IDAT", b"IEND")]
+    content[starts[place] : starts[place] + 4] = struct.pack(">I", 0xB697FB49)
+    assert not png_is_whole(content)
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(SetupError, match="is cut off or broken"):
+        read_rgb(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("options", [[], [cv2.IMWRITE_WEBP_QUALITY, 101]])
+def test_a_webp_that_claims_more_than_there_is_memory_for_is_not_decoded(tmp_path: Path, options: list[int]) -> None:
+    content = bytearray(cv2.imencode(".webp", np.zeros((31, 57, 3), np.uint8), options)[1].tobytes())
+    assert claimed_size(content) == (57, 31)
+    lossless = content[12:16] == b"VP8L"
+    largest = struct.pack("<I", 0x3FFF | 0x3FFF << 14) if lossless else struct.pack("<HH", 0x3FFF, 0x3FFF)
+    start = 21 if lossless else 26
+    content[start : start + 4] = largest
+    (tmp_path / "a.webp").write_bytes(content)
+    with pytest.raises(SetupError, match=r"claims 1638[34]x1638[34] pixels"):
+        read_rgb(tmp_path / "a.webp")
+
+
+@pytest.mark.parametrize("ending", [".tiff", ".ppm", ".gif"])
+def test_other_formats_are_no_pictures_whatever_they_are_named(tmp_path: Path, ending: str) -> None:
+    """Their decoders have no bounds: a TIFF of a kilobyte may fill the memory."""
+    picture = cv2.imencode(ending, np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    (tmp_path / "a.png").write_bytes(picture)
+    with pytest.raises(SetupError, match="no PNG, JPEG, WebP or BMP"):
+        read_rgb(tmp_path / "a.png")
+
+
+def test_an_array_is_refused_by_its_header_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, picture=np.zeros((30, 40, 3), np.uint8))
+    assert read_rgb(path).shape == (30, 40, 3)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("picture.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (20_000, 20_000, 3)}
+        )
+        for _ in range(1200):
+            file.write(bytes(1_000_000))
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(SetupError, match=r"a\.npz cannot be read as an \.npz with one array \(1200000\d+ bytes, more"):
+        read_rgb(path)
+
+
+@pytest.mark.parametrize(
+    "header", ["(" * 900, "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "-" * 9000 + "1"]
+)
+def test_an_array_with_a_header_that_is_none_is_refused(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "a.npz"
+    text = header.encode().ljust(9216) + b"\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("picture.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
+    with pytest.raises(SetupError, match=r"cannot be read as an \.npz"):
+        read_rgb(path)
 
 
 def test_what_drivers_and_disks_append_to_a_picture_is_passed_over(tmp_path: Path, gradient: np.ndarray) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from array import array
 
 import cv2
@@ -13,13 +12,10 @@ from std_msgs.msg import Header
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.convert.images import FrameError
+from densehybrid_ros.formats.picture_headers import JPEG, JPEG_END, PNG, claimed_size, format_of, png_is_whole
 
-JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-PNG_START = b"\x89PNG\r\n\x1a\n"
-FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""JPEG markers SOF0..SOF15; the three others in that range are tables."""
-ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
-"""JPEG markers without a length behind them."""
+LONGEST_PADDING = 4096
+"""Bytes behind the end of a JPEG."""
 JPEG_QUALITY = 85
 JPEG_FORMAT = "rgb8; jpeg compressed bgr8"
 """As image_transport writes it, for pictures that are RGB before and after."""
@@ -64,48 +60,20 @@ def compressed_size(message: CompressedImage, max_pixels: int) -> tuple[int, int
     data = memoryview(message.data).cast("B")
     if len(data) == 0:
         raise FrameError("compressed image without data")
-    start = bytes(data[:8])
-    if start[:3] == JPEG_START:
-        size = _jpeg_size(data)
-    elif start == PNG_START:
-        size = _png_size(data)
-    else:
+    kind = format_of(data)
+    if kind not in (PNG, JPEG):
         raise FrameError(f"compressed image of format '{message.format}' is neither JPEG nor PNG")
+    # libjpeg fills what is missing with grey, or, in OpenCV 4.10 and 4.11, with the picture that was decoded before;
+    # some cameras pad behind the end
+    if kind == JPEG and JPEG_END not in bytes(data[-LONGEST_PADDING:]):
+        raise FrameError(f"truncated JPEG: its {len(data)} bytes do not end with the end marker")
+    if kind == PNG and not png_is_whole(data):
+        raise FrameError(f"truncated or broken PNG: its {len(data)} bytes have no end of their own")
+    size = claimed_size(data)
+    if size is None:
+        raise FrameError(f"broken {kind}: no frame header before the pixels")
     if size[0] == 0 or size[1] == 0:
         raise FrameError(f"image of {size[0]}x{size[1]} has no pixels")
     if size[0] * size[1] > max_pixels:
         raise FrameError(f"image of {size[0]}x{size[1]} has more than {max_pixels} pixels")
     return size
-
-
-def _png_size(data: memoryview) -> tuple[int, int]:
-    """From IHDR, the first chunk of every PNG; the last is IEND."""
-    if len(data) < 45 or b"IEND" not in bytes(data[-64:]):
-        raise FrameError(f"truncated PNG: its {len(data)} bytes do not end with IEND")
-    width, height = struct.unpack(">II", data[16:24])
-    return width, height
-
-
-def _jpeg_size(data: memoryview) -> tuple[int, int]:
-    """From the frame header (SOF), which every JPEG has before its first scan.
-
-    The end marker is looked for too: libjpeg fills what is missing with grey, or, in OpenCV 4.10 and 4.11, with the
-    picture that was decoded before. Some cameras pad behind it.
-    """
-    if JPEG_END not in bytes(data[-4096:]):
-        raise FrameError(f"truncated JPEG: its {len(data)} bytes do not end with the end marker")
-    position = 2
-    while position + 9 <= len(data):
-        if data[position] != 0xFF:
-            break
-        marker = data[position + 1]
-        if marker == 0xFF or marker in ALONE:
-            position += 1 if marker == 0xFF else 2
-            continue
-        if marker in FRAME_HEADERS:
-            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
-            return width, height
-        if marker == 0xDA:
-            break
-        position += 2 + struct.unpack(">H", data[position + 2 : position + 4])[0]
-    raise FrameError("broken JPEG: no frame header before the pixels")

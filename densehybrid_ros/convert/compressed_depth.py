@@ -14,11 +14,9 @@ from sensor_msgs.msg import CompressedImage
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
 from densehybrid_ros.convert.images import FrameError
+from densehybrid_ros.formats.picture_headers import PNG_START, claimed_size, png_is_whole
 
-PNG_START = b"\x89PNG\r\n\x1a\n"
 HEADER = struct.Struct("<iff")
-SIZE_END = 24
-"""Bytes of a PNG up to the end of its size."""
 
 
 def depth_from_compressed(message: CompressedImage) -> NDArray[np.uint16] | NDArray[np.float32]:
@@ -29,13 +27,14 @@ def depth_from_compressed(message: CompressedImage) -> NDArray[np.uint16] | NDAr
     """
     data = bytes(memoryview(message.data).cast("B"))
     start = data[: HEADER.size + len(PNG_START)].find(PNG_START)
-    if start not in (0, HEADER.size) or len(data) < start + SIZE_END:
+    if start not in (0, HEADER.size):
         raise FrameError(f"depth of format '{message.format}' is no PNG; republish it as raw with image_transport")
-    width, height = struct.unpack(">II", data[start + SIZE_END - 8 : start + SIZE_END])
+    picture = memoryview(data)[start:]
+    width, height = claimed_size(picture) or (0, 0)
     if not 0 < width * height <= MAX_IMAGE_PIXELS:
         raise FrameError(f"depth image of {width}x{height} has no pixels, or more than {MAX_IMAGE_PIXELS}")
-    values = cv2.imdecode(np.frombuffer(data, np.uint8, offset=start), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16 or values.ndim != 2 or b"IEND" not in data[-64:]:
+    values = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_UNCHANGED) if png_is_whole(picture) else None
+    if values is None or values.dtype != np.uint16 or values.ndim != 2:
         raise FrameError(f"depth of format '{message.format}' and {width}x{height} cannot be decoded")
     if start == 0 or not message.format.startswith("32FC1"):
         return values.view(np.uint16)

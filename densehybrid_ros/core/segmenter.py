@@ -28,7 +28,7 @@ from densehybrid_ros.engines.key import origin_of
 from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models.checkpoint import BUNDLED, WeightsInfo, load_network
 from densehybrid_ros.models.folding import fold_batch_norm
-from densehybrid_ros.models.pre_logits import look_inside
+from densehybrid_ros.models.pre_logits import class_convolution, look_inside
 from densehybrid_ros.models.sampling import aligns_corners, size_multiple
 
 
@@ -121,6 +121,15 @@ class Segmenter:
     def classes(self) -> int:
         """K, the number of inlier classes, and the id of "unknown"."""
         return len(self.info.classes)
+
+    @property
+    def pre_logit_channels(self) -> int:
+        """C of what the last class convolution reads.
+
+        Raises:
+            SetupError: the network does not name that convolution.
+        """
+        return class_convolution(self._model).get_parameter("weight").shape[1]
 
     def warm_up(self, height: int, width: int, iterations: int = 3, images: int = 1) -> None:
         """Runs batches of black images through, so that the first real one is not the slow one."""

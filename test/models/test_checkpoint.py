@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,25 @@ def test_the_threshold_for_a_rate_lies_between_those_of_its_neighbours() -> None
         {"scales": [0.5]},
         {"scales": [1.0, 1.5]},
         {"classes": []},
+        {"classes": [["road"]] * 11},
+        {"classes": "abcdefghijk"},
+        {"architecture": ["ladder_lite0"]},
+        {"palette": [[1, 2]] * 11},
+        {"palette": [[1, 2, 256]] * 11},
+        {"palette": ["red"] * 11},
+        {"inference_width": -1},
+        {"inference_width": 10**9},
+        {"inference_width": 2.5},
+        {"inference_width": float("nan")},
+        {"threshold": "1"},
+        {"threshold": 10**400},
+        {"scales": [1.0, *[0.5] * 1000]},
+        {"scales": [1.0, 1e-9]},
+        {"scales": [True, 0.5]},
+        {"figures": {"AP": "90"}},
+        {"licence": 7},
+        {"calibration": {"hybrid": Calibration([1.0, 0.0], [0.9, 0.5], [0.1, 0.2], "falls")}},
+        {"calibration": {"hybrid": Calibration([1.0, 0.0], [0.5, "1"], [0.1, 0.2], "text")}},
     ],
 )
 def test_metadata_that_the_node_cannot_rely_on_are_refused(
@@ -122,6 +142,18 @@ def test_metadata_that_the_node_cannot_rely_on_are_refused(
     path = tmp_path / "odd.safetensors"
     save_weights(path, model, replace(info, **change))
     with pytest.raises(SetupError, match="unreadable metadata"):
+        load_weights(path)
+
+
+def test_metadata_nested_without_end_are_refused(random_weights: Path, tmp_path: Path) -> None:
+    content = random_weights.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"]["info"] = "[" * 100_000
+    text = json.dumps(header).encode()
+    path = tmp_path / "deep.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+    with pytest.raises(SetupError, match=r"unreadable metadata \(deeply nested\)"):
         load_weights(path)
 
 

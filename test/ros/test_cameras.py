@@ -143,6 +143,9 @@ def test_label_info_is_latched_and_follows_the_threshold(
     assert received["open_set"][0]["threshold"] == 0.25
     assert probe.set_parameter("threshold", 1.5)[0]
     probe.spin_until(lambda: received["open_set"][-1]["threshold"] == 1.5, "the new threshold")
+    assert probe.set_parameter("overlay_alpha", 0.25)[0]
+    probe.spin_for(1.0)
+    assert [message["threshold"] for message in received["open_set"]] == [0.25, 1.5]
 
 
 def test_only_what_somebody_listens_to_is_computed(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from densehybrid_ros.core.postprocess import first_maximum
@@ -44,6 +45,19 @@ FITTINGS: dict[str, Callable[[Extent], Fitting]] = {
     "pre_logit_flow": PreLogitFlowFit,
 }
 """Kind of statistics → what gathers them."""
+GAUSSIANS = {"means": "MC", "whitening": "MCC", "log_weights": "M"}
+COUPLINGS = {"inner": "LHA", "inner_bias": "LH", "outer": "LBH", "outer_bias": "LB"}
+SHAPES: dict[str, dict[str, str]] = {
+    "sml": {"mean": "K", "deviation": "K"},
+    "openmax": {"means": "KK", "location": "K", "scale": "K", "shape": "K"},
+    "react": {"percentiles": "P"},
+    "mahalanobis": {"means": "MC", "whitening": "1CC"},
+    "embedding_density": GAUSSIANS,
+    "gmm": GAUSSIANS,
+    "pre_logit_flow": {"mean": "C", "whitening": "CC", "rotations": "LCC", **COUPLINGS},
+}
+"""Kind of statistics → the shapes of its tensors: K classes, C channels of the pre-logits, A of them kept and B / 2
+changed by a coupling of the flow; the others are equal wherever they occur."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +159,28 @@ def use_baselines(
                 "--set NAME ROOT SPLIT --weights WEIGHTS (and give its --out, if it has one, as --statistics)"
             )
         own = on(segmenter.device, statistics.get(baseline.statistics, {}))
+        if baseline.statistics:
+            _check_shapes(baseline.statistics, own, segmenter)
         if baseline.of_logits:
             segmenter.logit_scores[name] = baseline.of_logits(own, settings)
         if baseline.of_image:
             segmenter.image_scores[name] = baseline.of_image(own, settings)
+
+
+def _check_shapes(kind: str, statistics: Statistics, segmenter: Segmenter) -> None:
+    """
+    Raises:
+        SetupError: a tensor is missing, unknown, of another type, or of a shape that does not go with the network's.
+    """
+    shapes, sizes = SHAPES[kind], {"1": 1, "K": segmenter.classes, "C": segmenter.pre_logit_channels}
+    if kind == "pre_logit_flow":
+        sizes |= {"A": sizes["C"] - sizes["C"] // 2, "B": sizes["C"] // 2 * 2}
+    fits = statistics.keys() == shapes.keys()
+    for name in shapes if fits else ():
+        value, letters = statistics[name], shapes[name]
+        fits &= value.dtype == torch.float32 and value.numel() > 0 and value.dim() == len(letters)
+        fits = fits and all(
+            sizes.setdefault(letter, size) == size for letter, size in zip(letters, value.shape, strict=True)
+        )
+    if not fits:
+        raise SetupError(f"statistics of '{kind}' do not fit these weights; gather them anew by densehybrid fit-score")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.yaml_files import yaml_value
 from densehybrid_ros.options import built, setting
 
 
@@ -41,4 +40,8 @@ def score_settings(given: Sequence[str]) -> ScoreSettings:
     for name, equals, value in pairs:
         if not (equals and value):
             raise SetupError(f"--score-setting '{name}{equals}' must be NAME=VALUE, as in energy_temperature=10")
-    return built(ScoreSettings, {name: yaml.safe_load(value) for name, _, value in pairs})
+    try:
+        values = {name: yaml_value(value) for name, _, value in pairs}
+    except ValueError as error:
+        raise SetupError(f"--score-setting {' '.join(given)} holds no value: {error}") from error
+    return built(ScoreSettings, values)

@@ -81,9 +81,13 @@ def load_statistics(path: Path, weights: str) -> tuple[dict[str, dict[str, Tenso
 
 def _origin(path: Path, text: str) -> Origin:
     try:
-        return Origin(**json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise SetupError(f"statistics file {path} has unreadable metadata ({error}); fit it anew") from error
+        origin = Origin(**json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = "deeply nested" if isinstance(error, RecursionError) else error
+        raise SetupError(f"statistics file {path} has unreadable metadata ({reason}); fit it anew") from error
+    if not isinstance(origin.weights, str):
+        raise SetupError(f"statistics file {path} has unreadable metadata (weights is no text); fit it anew")
+    return origin
 
 
 def on(device: torch.device, statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:

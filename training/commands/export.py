@@ -117,5 +117,5 @@ def figures_of_report(path: Path) -> dict[str, float]:
         for score, values in report["scores"].items():
             found |= {f"{score} {title}": values.get(name) for name, title in Ranking.titles().items()}
         return {f"{report['protocol']} {what}": float(value) for what, value in found.items() if value is not None}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SetupError(f"--evaluation {path} is no report of densehybrid evaluate --json ({error!r})") from error

@@ -26,7 +26,7 @@ from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.models import MODELS, build_model
 from densehybrid_ros.models.attach import SEGMENTER, HybridSegmenter
 from densehybrid_ros.models.checkpoint import WeightsInfo, save_weights
-from densehybrid_ros.models.tensor_files import read_pickled, read_safetensors, unwrapped
+from densehybrid_ros.models.tensor_files import is_plain, read_pickled, read_safetensors, unwrapped
 from densehybrid_ros.taxonomies import TAXONOMIES
 
 NESTED_UNDER = ("model", "state_dict", "model_state_dict", "net")
@@ -128,6 +128,8 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, f
     found |= {
         name: value for name, value in expected.items() if name.endswith("num_batches_tracked") and name not in found
     }
+    # of others the size may be a claim: a few bytes stand for as many numbers as a file likes
+    fitting = [name for name, value in expected.items() if name in found and found[name].shape == value.shape]
     kinds = [
         [f"'{name}' is missing" for name in expected if name not in found],
         [f"'{name}' is unknown" for name in found if name not in expected],
@@ -136,7 +138,8 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, f
             for name, value in expected.items()
             if name in found and found[name].shape != value.shape
         ],
-        [f"'{name}' is not finite" for name in expected if name in found and not _finite(found[name])],
+        [f"'{name}' is sparse, quantised, or of odd numbers" for name in fitting if not is_plain(found[name])],
+        [f"'{name}' is not finite" for name in fitting if is_plain(found[name]) and not _finite(found[name])],
     ]
     problems = [problem for kind in kinds for problem in kind]
     if problems:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from densehybrid_ros.errors import SetupError, chosen
+from densehybrid_ros.formats.yaml_files import read_yaml
 from densehybrid_ros.labels import relabelled
 from densehybrid_ros.taxonomies import BUILT_IN, TAXONOMIES, ClassMap, Names, Taxonomy, map_table
 from densehybrid_ros.training.datasets.pairs import LabelledSet
@@ -38,8 +37,8 @@ def read_class_map(path: Path, classes: Sequence[str]) -> ClassMap:
         SetupError: no such file, another layout, or classes that are missing or unknown.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        content = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise SetupError(f"class map {path} cannot be read: {error}") from error
     names = content.get("classes") if isinstance(content, dict) else None
     if not isinstance(names, dict):

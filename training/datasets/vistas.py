@@ -107,7 +107,7 @@ def label_names(path: Path) -> list[str]:
         raise SetupError(
             f"{path} does not exist, and no {CONFIGS[1]} beside it; it comes with Vistas and says what the ids mean"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SetupError(f"{path} is not the configuration of Vistas v1.2 ({error}); copy it anew") from error
     missing = [source for sources in SOURCES.values() for source in sources if source not in names]
     if missing:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, get_args, get_origin
 import yaml
 
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.yaml_files import UNFIT, within_bounds
 from densehybrid_ros.options import MISSING, Setting, changed, settings_of
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
@@ -62,11 +63,11 @@ class _Reader:
         """The keys and values of a recipe, and those of the one that it is `like` for which it has none of its own."""
         if not path.is_file():
             raise SetupError(f"recipe {path} does not exist; examples are in training/recipes")
-        loader = _Loader(path.read_text())
-        loader.name = str(path)
         try:
+            loader = _Loader(within_bounds(path.read_text(encoding="utf-8")))
+            loader.name = str(path)
             node = loader.get_single_node()
-        except yaml.YAMLError as error:
+        except (OSError, ValueError, yaml.YAMLError) as error:
             raise SetupError(f"recipe {path} is no valid YAML: {error}") from error
         if not isinstance(node, yaml.MappingNode):
             raise SetupError(f"recipe {path} must be a mapping of keys to values; see training/recipes")
@@ -74,8 +75,9 @@ class _Reader:
         if LIKE not in pairs:
             return node
         key, value = pairs.pop(LIKE)
-        other = (path.parent / str(value.value)).resolve()
-        if not other.is_file():
+        name = value.value if isinstance(value, yaml.ScalarNode) else ""
+        other = path.parent.resolve() / Path(name).name
+        if not name or not _is_file(other):
             self._refuse(key, f"'{LIKE}' names {other}, which does not exist; give a recipe beside this one")
         likened = (*likened, path.resolve())
         if other in likened:
@@ -111,6 +113,8 @@ class _Reader:
             return entry.checked(self.loader.construct_object(node, deep=True))
         except SetupError as error:
             self._refuse(node, f"{where}{error}")
+        except UNFIT as error:
+            self._refuse(node, f"{where}{entry.name} is no value: {error}")
 
     def _pairs(self, node: yaml.Node, where: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
@@ -127,6 +131,14 @@ class _Reader:
 
     def _refuse(self, node: yaml.Node, message: str) -> NoReturn:
         raise SetupError(f"{node.start_mark.name}, line {node.start_mark.line + 1}: {message}")
+
+
+def _is_file(path: Path) -> bool:
+    """Also where the name is too long, or none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _with_roots(recipe: Recipe, data: Sequence[Path]) -> Recipe:

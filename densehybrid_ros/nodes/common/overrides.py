@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rclpy.node import Node
+
+from densehybrid_ros.formats.yaml_files import read_yaml
 
 MARK = "ros__parameters"
 LATER = "qos_overrides."
@@ -54,8 +55,8 @@ def _unknown(name: str, known: Sequence[str]) -> str:
 def _names_in(path: Path) -> dict[str, Collection[str]]:
     """The parameters of a file by the node that they are for; empty where it cannot be read: rcl has said so."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        content = read_yaml(path)
+    except (OSError, ValueError):
         return {}
     return dict(_nodes(content, ""))
 

@@ -6,16 +6,16 @@ Format: https://mcap.dev/spec. Every record is one byte that says what it is, 8 
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
-from rosbags.rosbag2.storage_mcap import DECOMPRESSORS
-
 from densehybrid_ros.playback.bag_files import MCAP_START
 from densehybrid_ros.playback.bags.recorded import Recorded, one_line
+from densehybrid_ros.playback.bags.unpacking import CHUNKS, LARGEST_UNPACKED
 from densehybrid_ros.playback.bags.zstd import whole_part
 
 SCHEMA, CHANNEL, MESSAGE, CHUNK, CHUNK_INDEX, DATA_END = 0x03, 0x04, 0x05, 0x06, 0x08, 0x0F
@@ -52,7 +52,8 @@ class Remains:
                 yield from self._stretch(file, size)
                 # behind bytes that are no record, the index says where the next one begins
                 if file.tell() < size:
-                    target = next((start for start in starts if start > file.tell()), size)
+                    behind = bisect_right(starts, file.tell())
+                    target = starts[behind] if behind < len(starts) else size
                     self.lost_bytes += target - file.tell()
                     file.seek(target)
                 assert file.tell() > position
@@ -113,7 +114,8 @@ class Remains:
         messages: list[Recorded] = []
         try:
             for kind, record in _records(records):
-                messages += self._record(kind, record, True)
+                if kind != CHUNK:  # none holds another one
+                    messages += self._record(kind, record, True)
         except EOFError:
             is_whole = False
         yield from sorted(messages, key=lambda message: message.time)
@@ -152,7 +154,9 @@ def _unpacked_chunk(content: bytes, is_whole: bool) -> bytes:
     data = content[CHUNK_START.size + 4 + len(compression) + 8 :]
     if not is_whole:
         return {"": lambda: data, "zstd": lambda: whole_part(data)}.get(compression, bytes)()
-    records = DECOMPRESSORS[compression](data, size)
+    if size > LARGEST_UNPACKED:
+        raise ValueError(f"it claims {size} bytes")
+    records = CHUNKS[compression](data, size)
     if len(records) != size or (checksum and crc32(records) != checksum):
         raise ValueError("checksum mismatch")
     return records
@@ -172,7 +176,7 @@ def _chunk_starts(file: BinaryIO, size: int) -> list[int]:
     with suppress(EOFError, struct.error):  # the magic follows
         for kind, record in _records(file.read(size - begin)):
             starts += struct.unpack_from("<Q", record, 16) if kind == CHUNK_INDEX else ()
-    return sorted(starts)
+    return sorted(start for start in starts if start < size)
 
 
 def _texts(content: bytes, count: int) -> list[str]:

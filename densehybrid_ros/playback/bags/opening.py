@@ -10,17 +10,18 @@ from tempfile import mkdtemp
 from typing import Any
 from weakref import finalize
 
-import yaml
-
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.formats.yaml_files import read_yaml
 from densehybrid_ros.playback.bag_files import ENDINGS, METADATA, ZSTD_START, bag_files, first_bytes, unpacked_name
 from densehybrid_ros.playback.bags.mcap import MCAP
 from densehybrid_ros.playback.bags.recorded import Recorded, RecordedTopic, Storage, Warn, one_line
 from densehybrid_ros.playback.bags.ros1 import ROS1
 from densehybrid_ros.playback.bags.sqlite import SQLITE
+from densehybrid_ros.playback.bags.unpacking import bound_rosbags
 from densehybrid_ros.playback.bags.zstd import unpack_file, unpacked
 
 STORAGES = (MCAP, SQLITE, ROS1)
+bound_rosbags()
 
 
 class Workplace:
@@ -54,7 +55,10 @@ class Bag:
         """
         try:
             for path, storage in self.files:
-                yield from map(_unpacked, storage.messages(path, topics, self.warn))
+                for message in storage.messages(path, topics, self.warn):
+                    # in a damaged index one connection can stand for another
+                    if message.topic in topics and message.kind == self.topics.get(message.topic):
+                        yield _unpacked(message)
         except OSError as error:
             raise SetupError(f"{self.path} cannot be read: {one_line(error)}; check the disk and its rights") from error
 
@@ -141,16 +145,31 @@ def _start(path: Path) -> bytes:
 def _files(folder: Path, warn: Warn) -> tuple[list[Path], dict[str, int]]:
     """The files of a bag's folder in the order of recording, and how many messages of each topic they should hold."""
     present, metadata = bag_files(folder), _metadata(folder, warn)
-    listed = [folder / Path(str(name)).name for name in metadata.get("relative_file_paths") or []]
+    # by the name alone: no file elsewhere is read, whatever path it is named by
+    listed = [folder / Path(name).name for name in _list(metadata, "relative_file_paths") if isinstance(name, str)]
     if missing := [path.name for path in listed if path not in present]:
         warn(f"{folder} lacks {', '.join(missing)}, which its {METADATA} names: what is there is played")
     if not present:
         raise SetupError(f"{folder} holds no bag file ({', '.join(ENDINGS)}), only {METADATA}; copy the whole folder")
     if not listed:
         _refuse_several(folder, present)
-    counts = [each for each in metadata.get("topics_with_message_count") or [] if isinstance(each, dict)]
-    noted = {each.get("topic_metadata", {}).get("name", ""): each.get("message_count", 0) for each in counts}
-    return [path for path in listed if path in present] or present, noted
+    return [path for path in listed if path in present] or present, _noted(metadata)
+
+
+def _noted(metadata: dict[str, Any]) -> dict[str, int]:
+    """Messages by topic, of what has that form."""
+    noted: dict[str, int] = {}
+    for each in _list(metadata, "topics_with_message_count"):
+        topic = each.get("topic_metadata") if isinstance(each, dict) else None
+        name = topic.get("name") if isinstance(topic, dict) else None
+        if isinstance(name, str) and isinstance(each.get("message_count"), int):
+            noted[name] = each["message_count"]
+    return noted
+
+
+def _list(metadata: dict[str, Any], name: str) -> list[Any]:
+    found = metadata.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _metadata(folder: Path, warn: Warn) -> dict[str, Any]:
@@ -160,9 +179,9 @@ def _metadata(folder: Path, warn: Warn) -> dict[str, Any]:
         warn(f"{folder} has no {METADATA}, as after a crash of the recorder: its files are played by name")
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+        content = read_yaml(path)["rosbag2_bagfile_information"]
         return content if isinstance(content, dict) else {}
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         warn(f"{path} is broken ({one_line(error)}): the files beside it are played by name")
         return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,10 @@ from densehybrid_ros.playback.bags.recorded import Progress, Recorded, RecordedT
 
 Topics = dict[int, tuple[str, str]]
 """Name and kind by id."""
+SMALLEST_ROW = 16
+"""Bytes of a message with what stands around it."""
+LARGEST_VALUE = 1 << 30
+"""Bytes of a message."""
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError, OverflowError)
 """What sqlite3 raises over damaged bytes: its own errors are worded with them, and sizes are believed."""
 
@@ -74,7 +79,9 @@ def _remaining(
         warn(f"{path} is damaged ({reason}): the rest is lost; try: sqlite3 {path} .recover | sqlite3 recovered.db3")
         return
     lost = 0
-    for row in range(1, (last or 0) + 1):
+    # a damaged number may be anything: no more rows are looked for than the file has room for
+    last = min(last if isinstance(last, int) else 0, path.stat().st_size // SMALLEST_ROW)
+    for row in range(1, last + 1):
         try:
             found = database.execute("SELECT topic_id, timestamp, data FROM messages WHERE id = ?", (row,)).fetchone()
         except DAMAGE:
@@ -94,13 +101,29 @@ def _connection(path: Path) -> sqlite3.Connection:
     for options in ("mode=ro", "immutable=1") if left else ("immutable=1",):
         database = sqlite3.connect(f"{address}?{options}", uri=True, check_same_thread=False)
         try:
-            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            _refuse_what_computes(database)
         except DAMAGE as error:
             reason = one_line(error)
             database.close()
             continue
         return database
     raise SetupError(f"{path} cannot be read as a rosbag2: {reason}; copy it again, or check its rights")
+
+
+def _refuse_what_computes(database: sqlite3.Connection) -> None:
+    """A database can hold queries in place of tables, and columns that are computed: without end, of any size.
+
+    Raises:
+        sqlite3.DatabaseError: this one does, or it is damaged.
+    """
+    if sys.version_info >= (3, 11):
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+    database.execute("PRAGMA trusted_schema = OFF")
+    for name in ("topics", "messages"):
+        kinds = database.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (name,)).fetchall()
+        columns = database.execute(f"PRAGMA table_xinfo({name})").fetchall()
+        if any(kind != "table" for (kind,) in kinds) or any(column[-1] for column in columns):
+            raise sqlite3.DatabaseError(f"its {name} are no plain table")
 
 
 SQLITE = Storage(SQLITE_START, _topics, _messages)

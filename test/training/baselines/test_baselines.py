@@ -13,7 +13,14 @@ from torch import Tensor
 from densehybrid_ros.core.scores import NOT_LIVE, SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.training.baselines.baselines import BASELINES, FITTINGS, energy, kinds_needed, use_baselines
+from densehybrid_ros.training.baselines.baselines import (
+    BASELINES,
+    FITTINGS,
+    SHAPES,
+    energy,
+    kinds_needed,
+    use_baselines,
+)
 from densehybrid_ros.training.baselines.clipping import clipped_energy, percentile
 from densehybrid_ros.training.baselines.densities import mahalanobis, negative_log_density
 from densehybrid_ros.training.baselines.dropout import mc_dropout
@@ -122,3 +129,25 @@ def test_settings_are_given_by_name() -> None:
         score_settings(["temperature=1"])
     with pytest.raises(SetupError, match="react_percentile must be from 0 to 100"):
         score_settings(["react_percentile=101"])
+
+
+def test_statistics_of_other_names_types_and_shapes_are_refused(
+    segmenter: Segmenter, statistics: Mapping[str, Mapping[str, Tensor]]
+) -> None:
+    assert SHAPES.keys() == FITTINGS.keys()
+    for kind, own in statistics.items():
+        name = next(name for name, baseline in BASELINES.items() if baseline.statistics == kind)
+        use_baselines(segmenter, [name], statistics, PUBLISHED)
+        first, value = next(iter(own.items()))
+        for odd in (
+            {each: own[each] for each in own if each != first},
+            {**own, "more": value},
+            {**own, first: value.double()},
+            {**own, first: value[..., None]},
+            {**own, first: value[:0]},
+        ):
+            with pytest.raises(SetupError, match=f"statistics of '{kind}' do not fit these weights"):
+                use_baselines(segmenter, [name], {kind: odd}, PUBLISHED)
+    narrow = {**statistics["mahalanobis"], "means": statistics["mahalanobis"]["means"][:, :-1]}
+    with pytest.raises(SetupError, match="statistics of 'mahalanobis' do not fit"):
+        use_baselines(segmenter, ["mahalanobis"], {"mahalanobis": narrow}, PUBLISHED)

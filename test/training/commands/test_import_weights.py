@@ -212,3 +212,34 @@ def test_no_advice_of_torch_to_load_without_protection_is_passed_on(tmp_path: Pa
         assert not re.search(r"weights_only|trust|\x1b|\n", str(raised.value)), raised.value
     with pytest.raises(SetupError, match=r"torch\.nn\.modules\.linear\.Linear for one"):
         read_state_dict(whole)
+
+
+def test_a_tensor_that_claims_more_than_memory_is_refused_by_its_shape(
+    released: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One number, read again and again: 40 GB for whoever looks at each."""
+    claimed = torch.zeros(1).expand(100_000, 100_000)
+    looked_at: list[int] = []
+    isfinite = torch.isfinite
+    monkeypatch.setattr(torch, "isfinite", lambda value: looked_at.append(value.numel()) or isfinite(value))
+    with pytest.raises(SetupError, match=r"'logits\.conv\.weight' is 100000x100000 where"):
+        imported({**released, "logits.conv.weight": claimed}, tmp_path)
+    assert max(looked_at) < 10**8
+
+
+def test_tensors_that_are_no_plain_numbers_are_refused(released: dict[str, Tensor], tmp_path: Path) -> None:
+    for odd in (released["logits.conv.weight"].to_sparse(), released["logits.conv.weight"].to(torch.complex64)):
+        with pytest.raises(SetupError, match=r"'logits\.conv\.weight' is sparse, quantised, or of odd numbers"):
+            imported({**released, "logits.conv.weight": odd}, tmp_path)
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_it_has_is_not_opened(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "plain.pt", tmp_path / "packed.pt"
+    torch.save({"a": torch.zeros(100_000)}, plain)
+    with zipfile.ZipFile(plain) as archive, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as small:
+        for name in archive.namelist():
+            small.writestr(name, archive.read(name))
+    assert packed.stat().st_size < plain.stat().st_size / 50
+    with pytest.raises(SetupError, match=r"an archive of \d+ bytes that unpacks to 40\d+\); copy it anew"):
+        read_state_dict(packed)
+    assert read_state_dict(plain).keys() == {"a"}

@@ -35,10 +35,17 @@ class LabelInfoPublisher:
         self._node, self._names = node, names
         kind, used = (String, topic.as_json) if LabelInfo is None else (LabelInfo, topic)
         self._publisher: Publisher = node.create_publisher(kind, used.of(camera), quality_of(used))
+        self._last: float | None = None
 
     def publish(self, threshold: float) -> None:
-        """`threshold` is the one on the anomaly score; 0 where none applies."""
-        self._publisher.publish(self._message(threshold))
+        """Nothing where it is known already: other parameters change too, and dozens are declared at the start.
+
+        Args:
+            threshold: on the anomaly score; 0 where none applies.
+        """
+        if threshold != self._last:
+            self._last = threshold
+            self._publisher.publish(self._message(threshold))
 
     def destroy(self) -> None:
         self._node.destroy_publisher(self._publisher)

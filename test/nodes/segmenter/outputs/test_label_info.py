@@ -63,3 +63,13 @@ def test_with_vision_msgs_label_info_itself_is_published(monkeypatch: pytest.Mon
     assert (message.threshold, message.header.stamp.sec) == (1.5, 7)
     found = [(entry.class_id, entry.class_name) for entry in message.class_map]
     assert found == [(0, "road"), (1, "car"), (2, "unknown"), (255, "unlabelled")]
+
+
+def test_a_threshold_that_is_known_already_is_not_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_info, "LabelInfo", MadeLabelInfo)
+    monkeypatch.setattr(label_info, "VisionClass", MadeVisionClass)
+    node = MadeNode()
+    publisher = LabelInfoPublisher(node, OPEN_SET_LABELS, "", label_names(["road", "car"], with_unknown=True))
+    for threshold in (1.5, 1.5, 2.0, 2.0, 1.5):
+        publisher.publish(threshold)
+    assert [message.threshold for message in node.published] == [1.5, 2.0, 1.5]

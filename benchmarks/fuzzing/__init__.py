@@ -1,0 +1,1 @@
+"""What fuzz.py reads, and how it changes what is whole."""

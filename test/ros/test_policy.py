@@ -1,0 +1,83 @@
+"""The SROS 2 policy against what running nodes open: all of it is allowed, and little else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+import rclpy
+from rclpy.node import Node
+
+from densehybrid_ros.dds.policy import EVENTS, LOG, NODES, PARAMETER_SERVICES, TF, Names, rights
+from densehybrid_ros.topics import CLOCK, TF_STATIC
+
+if TYPE_CHECKING:
+    from conftest import Process
+
+PATIENCE = 90.0
+"""s"""
+OF_EVERY_NODE = {EVENTS, LOG, CLOCK.name}
+NAMES = Names(cameras=["front", "left"])
+Open = dict[str, set[str]]
+
+
+def endpoints(node: Node, name: str) -> Open:
+    found = {
+        "publish": node.get_publisher_names_and_types_by_node(name, "/"),
+        "subscribe": node.get_subscriber_names_and_types_by_node(name, "/"),
+        "reply": node.get_service_names_and_types_by_node(name, "/"),
+    }
+    return {kind: {each for each, _ in entries} for kind, entries in found.items()}
+
+
+def settled(node: Node, name: str, awaited: str) -> Open:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        rclpy.spin_once(node, timeout_sec=0.1)
+        if (name, "/") in node.get_node_names_and_namespaces():
+            found = endpoints(node, name)
+            if any(awaited in names for names in found.values()):
+                return found
+    raise AssertionError(f"{name} never had {awaited}")
+
+
+@pytest.mark.usefixtures("context")
+def test_running_nodes_open_what_the_policy_allows_and_nothing_else(
+    start: Callable[..., Process], random_weights: Path, tmp_path: Path
+) -> None:
+    start("segmenter", f"model_path:={random_weights}", "cameras:=[front, left]", "lazy:=false")
+    start("player", "start_paused:=true", "stereo:=true", "publish_clock:=true")
+    start("recorder", f"out:={tmp_path}")
+    start("evaluator")
+    looker = rclpy.create_node("looker")
+    awaited = {
+        "segmenter": "/left/image_raw",
+        "player": "/player/pause",
+        "recorder": "/diagnostics",
+        "evaluator": "/evaluator/report",
+    }
+    spare: dict[str, Open] = {}
+    for role, name in NODES.items():
+        # the player publishes for a camera without a name, as do those who judge it
+        own = rights(NAMES if role == "segmenter" else Names())[role]
+        allowed: Open = {
+            "publish": {*own.publish, *OF_EVERY_NODE},
+            "subscribe": {*own.subscribe, *OF_EVERY_NODE},
+            "reply": {*own.reply, *NAMES.absolute(PARAMETER_SERVICES, name)},
+        }
+        found = settled(looker, name, awaited[role])
+        assert not {kind: found[kind] - allowed[kind] for kind in found if found[kind] - allowed[kind]}, role
+        spare[role] = {kind: allowed[kind] - found[kind] - OF_EVERY_NODE for kind in found}
+    looker.destroy_node()
+    # what a segmenter opens for listeners and messages that are not there
+    assert spare["segmenter"]["reply"] == set()
+    by_installation = ("/obstacles", "/obstacles/boxes", "/label_info", "/label_info_json", TF_STATIC.name)
+    assert all(name.endswith(by_installation) for name in spare["segmenter"]["publish"])
+    assert {TF, TF_STATIC.name} <= spare["segmenter"]["subscribe"]
+    assert spare["recorder"] == {"publish": set(), "subscribe": set(), "reply": set()}
+    assert spare["evaluator"] == {"publish": set(), "subscribe": set(), "reply": set()}
