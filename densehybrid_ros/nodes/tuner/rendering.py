@@ -45,7 +45,7 @@ def drawn(frame: Frame, view: str, style: Style) -> NDArray[np.uint8]:
     picture = VIEWS[view](frame, style)
     if view == "heat":
         outline(picture, [(frame.scene.open_set == unknown, (slice(0, None), slice(0, None)))])
-    elif style.threshold is None and frame.obstacles is not None:
+    elif view != "picture" and style.threshold is None:
         _describe(picture, frame, unknown)
     return picture
 

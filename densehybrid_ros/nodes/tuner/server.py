@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -71,7 +72,7 @@ class PageServer:
         started = threading.Event()
         threading.Thread(target=self._run, args=[started], name="page server", daemon=True).start()
         started.wait()
-        self.url = f"http://{_shown(host)}:{self.port}/" + (f"?token={guard.token}" if guard.token else "")
+        self.url = f"http://{_shown(host)}:{self.port}/" + (f"?token={quote(guard.token)}" if guard.token else "")
 
     def publish(self, content: dict[str, Any]) -> None:
         """To all pages, and to those that are opened later; the last message of each type counts."""
