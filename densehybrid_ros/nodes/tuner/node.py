@@ -16,7 +16,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.clock import Clock
-from rclpy.exceptions import InvalidTopicNameException
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 from std_msgs.msg import String
@@ -56,9 +56,8 @@ class TunerNode(Node):
         super().__init__("tuner")
         settings = self._settings = declare_settings(self, TunerSettings)
         self._complaints = Complaints(self.get_logger().warning)
-        self._pages = 0
         self._alone_since: float | None = None
-        self._subscriptions: list[Subscription] = []
+        self._listening: list[Subscription] = []
         self._cameras: dict[str, CameraWatch] = {}
         """Replaced whole: other threads look at it."""
         self._statuses: dict[str, DiagnosticStatus] = {}
@@ -72,7 +71,7 @@ class TunerNode(Node):
         try:
             self._segmenter = self.resolve_topic_name(settings.node)
             self._remote = RemoteParameters(self, settings.node, self._parameters_changed)
-        except InvalidTopicNameException as error:
+        except NameValidationException as error:
             raise SetupError(f"node '{settings.node}' cannot be part of a topic; give a node's name") from error
         self._workbench = Workbench(settings.rate, settings.width, self._finished, self._complaints.throttled)
         guard = guard_for(settings.host, settings.names)
@@ -124,10 +123,9 @@ class TunerNode(Node):
             self._tasks.popleft()()
 
     def _count_pages(self, pages: int) -> None:
-        self._pages = pages
-        if pages and not self._subscriptions:
-            self._listen()
         self._alone_since = None if pages else time.monotonic()
+        if pages and not self._listening:
+            self._listen()
 
     def _listen(self) -> None:
         self._hear(DIAGNOSTICS, self._diagnosed)
@@ -137,12 +135,12 @@ class TunerNode(Node):
 
     def _hear(self, topic: Topic, callback: Callable[[Any], None], name: str = "") -> None:
         made = self.create_subscription(message_type(topic.kind), name or topic.name, callback, quality_of(topic))
-        self._subscriptions.append(made)
+        self._listening.append(made)
 
     def _leave(self) -> None:
         """Nobody looks."""
-        while self._subscriptions:
-            self.destroy_subscription(self._subscriptions.pop())
+        while self._listening:
+            self.destroy_subscription(self._listening.pop())
         for camera in self._cameras.values():
             camera.close()
         self._remote.forget()
@@ -150,7 +148,7 @@ class TunerNode(Node):
 
     def _attend(self) -> None:
         """Twice a second."""
-        if not self._subscriptions:
+        if not self._listening:
             return
         now = time.monotonic()
         if self._alone_since is not None and now - self._alone_since > LINGER:
