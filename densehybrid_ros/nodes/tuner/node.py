@@ -69,8 +69,8 @@ class TunerNode(Node):
         self._tasks: deque[Callable[[], object]] = deque()
         self._wake = self.create_guard_condition(self._run_tasks)
         try:
-            self._segmenter = self.resolve_topic_name(settings.node)
             self._remote = RemoteParameters(self, settings.node, self._parameters_changed)
+            self._segmenter = self.resolve_topic_name(settings.node)
         except NameValidationException as error:
             raise SetupError(f"node '{settings.node}' cannot be part of a topic; give a node's name") from error
         self._workbench = Workbench(settings.rate, settings.width, self._finished, self._complaints.throttled)
