@@ -150,6 +150,12 @@ def wait_until(condition: Callable[[], Any], what: str) -> None:
         time.sleep(0.05)
 
 
+def typed(field: WebElement, text: str) -> None:
+    """In the place of what stands there."""
+    field.send_keys(Keys.CONTROL + "a" + Keys.NULL)
+    field.send_keys(text, Keys.ENTER)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -215,18 +221,15 @@ def test_the_slider_changes_the_published_masks_within_two_frames(stack: Stack) 
 
 def test_a_refusal_is_shown_with_its_reason(stack: Stack) -> None:
     field = stack.find("#parameter-overlay_alpha")
-    field.clear()
-    field.send_keys("2", Keys.ENTER)
+    typed(field, "2")
     refusal = ".parameter[data-name=overlay_alpha] .refusal"
     wait_until(lambda: "1.0" in stack.text(refusal), "the reason")
-    field.clear()
-    field.send_keys("0.5", Keys.ENTER)
+    typed(field, "0.5")
     wait_until(lambda: not stack.text(refusal), "its end")
     score = stack.find("#score")
     score.send_keys("entropy")
-    rate = stack.find("#target_tpr")
-    rate.clear()
-    rate.send_keys("0.9", Keys.ENTER)
+    wait_until(lambda: stack.find("#score").get_property("value") == "entropy", "the other score")
+    typed(stack.find("#target_tpr"), "0.9")
     wait_until(lambda: "no calibration of score 'entropy'" in stack.text("#threshold-refusal"), "the reason")
     score.send_keys("hybrid")
     wait_until(lambda: stack.find("#score").get_property("value") == "hybrid", "the first score")
