@@ -97,6 +97,8 @@ def starter(environment: dict[str, str], folder: Path) -> Iterator[Start]:
         if name not in ("player", "tuner"):
             # torch: one frame's scores are those of the next, and no build takes a core from a test
             parameters = ("warmup_iterations:=0", "engine:=torch", *parameters)
+        if name == "tuner":
+            parameters = ("niceness:=0", *parameters)  # a busy machine must not starve it
         log = folder / f"{name}{len(processes)}.log"
         processes.append(Process([*program, *arguments], environment, *parameters, log=log))
         return processes[-1]

@@ -6,6 +6,7 @@ While no page is open it subscribes to nothing, so that the segmenter makes noth
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -55,6 +56,7 @@ class TunerNode(Node):
     def __init__(self) -> None:
         super().__init__("tuner")
         settings = self._settings = declare_settings(self, TunerSettings)
+        os.nice(settings.niceness)
         self._complaints = Complaints(self.get_logger().warning)
         self._alone_since: float | None = None
         self._listening: list[Subscription] = []

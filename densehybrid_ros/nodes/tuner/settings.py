@@ -26,4 +26,7 @@ class TunerSettings:
     rate: float = setting(10.0, "Hz; pictures shown a second at most, of each camera", 0.1, 60.0)
     width: int = setting(HISTORY_WIDTH, "px; wider pictures are made smaller before they are kept and shown", 64, 4096)
     history: int = setting(30, "frames of each camera that are kept, to step back over and for the histogram", 1, 1000)
+    niceness: int = setting(
+        10, "by how much it gives way to other processes, so that a page takes no time from the segmenter", 0, 19
+    )
     quality: int = setting(80, "of the JPEG pictures that are shown", 10, 100)

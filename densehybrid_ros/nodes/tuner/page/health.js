@@ -18,8 +18,10 @@ export function showHealth(camera, leftOut, node) {
     ["dropped", `${dropped} of ${read("frames_in") ?? 0}`],
     ["lost before", figure(read("lost_hz"), 1, " Hz")],
     ["not shown", String(leftOut)],
-    ["engine", values.engine || "–"],
+    ["last frame", figure(read("last_frame_age_s"), 1, " s ago")],
   ]);
+  const parts = [values.model, values.precision, values.device && `on ${values.device}`, values.engine && `by ${values.engine}`];
+  write(byId("machine"), parts.filter(Boolean).join(" "));
   fillTable(byId("diagnostics"), Object.entries(values));
   const trend = trends.get(camera?.name ?? "") ?? [];
   trend.push([read("output_hz") ?? 0, read("latency_ms_mean") ?? 0]);
@@ -60,7 +62,7 @@ function draw(trend) {
     const x = (place) => (place / Math.max(LENGTH - 1, 1)) * width;
     const y = (value) => HEIGHT - PAD - (value / most) * (HEIGHT - 3 * PAD - 8);
     const points = values.map((value, place) => `${x(place + LENGTH - values.length).toFixed(1)},${y(value).toFixed(1)}`);
-    const label = `${kind === "rate" ? "out" : "latency"}, up to ${most.toFixed(kind === "rate" ? 1 : 0)} ${unit}`;
+    const label = `${kind === "rate" ? "out" : "latency"}, up to ${most.toFixed(most < 10 ? 1 : 0)} ${unit}`;
     const at = kind === "rate" ? { x: 2, "text-anchor": "start" } : { x: width - 2, "text-anchor": "end" };
     return [
       shape("polyline", { class: `trend ${kind}`, points: points.join(" ") }),

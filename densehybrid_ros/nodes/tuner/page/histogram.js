@@ -81,7 +81,7 @@ export class Histogram extends EventTarget {
       const at = Math.min(Math.max(x(this.#threshold), SIDE), width - SIDE);
       chart.append(shape("line", { class: "threshold", x1: at, x2: at, y1: TOP - 4, y2: HEIGHT - BOTTOM }));
       const end = at > width - 60;
-      const text = figure(this.#threshold, 2);
+      const text = figure(this.#threshold, 2).replace("-", "−");
       chart.append(shape("text", { class: "at", x: at + (end ? -4 : 4), y: 10, "text-anchor": end ? "end" : "start" }, text));
     }
     this.#tell();

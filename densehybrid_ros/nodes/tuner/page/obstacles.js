@@ -3,6 +3,7 @@ import { byId, element, figure, shape, write } from "./dom.js";
 
 const RANGES = [10, 20, 40, 80, 160, 320]; // m
 const [WIDTH, HEIGHT, PAD] = [260, 260, 18];
+const LABEL_AT = 0.48; // rad to the left, where few obstacles are
 
 export function showObstacles(frame) {
   const content = frame?.obstacles ?? null;
@@ -45,7 +46,8 @@ function fromAbove(listed) {
     const reach = Math.min(radius, WIDTH / 2 - 4);
     const rise = Math.sqrt(radius ** 2 - reach ** 2);
     drawn.push(shape("path", { class: "ring", d: `M${x - reach} ${y - rise}A${radius} ${radius} 0 0 1 ${x + reach} ${y - rise}` }));
-    drawn.push(shape("text", { class: "tick", x: x + 4, y: y - radius + 11 }, `${share * most} m`));
+    const [left, above] = [x - radius * Math.sin(LABEL_AT), y - radius * Math.cos(LABEL_AT)];
+    drawn.push(shape("text", { class: "tick", x: left, y: above + 4, "text-anchor": "middle" }, `${share * most} m`));
   }
   const [x, y] = place(0, 0);
   drawn.push(shape("path", { class: "own", d: `M${x - 6} ${y + 10}L${x} ${y - 4}L${x + 6} ${y + 10}z` }));
