@@ -1,10 +1,11 @@
-"""python benchmarks/tuner_overhead.py [--seconds 20] [--rounds 3]: what the tuner costs the segmenter.
+"""python benchmarks/tuner_overhead.py [--seconds 6] [--rounds 8]: what the tuner costs the segmenter.
 
-One segmenter, fed faster than it can work, with a listener to its masks. In each round it runs for a while alone, then
-with the tuner beside it and no page open, then with a page open that takes every picture: frames a second, and
-processor time of the segmenter for each frame, as ratios to the same round's part without the tuner. Prints JSON.
+One segmenter, fed faster than it can work, with a listener to its masks. Each round has three short parts: the tuner is
+stopped (as if it were not there), it runs without a page, and it has a page open that takes every picture. Sums over
+the rounds: frames a second, and processor time of the segmenter and of the tuner; as ratios to the first part. The
+parts alternate, so that what else the machine does falls on all of them alike. Prints JSON.
 
-Segmenter, tuner, page and camera share the machine; `--cores` leaves the tuner and the page others than the segmenter.
+Segmenter, tuner, page and camera share the machine; `--cores` leaves the tuner others than the segmenter.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -37,8 +39,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each of the three parts of a round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each of the three parts of a round")
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--rate", type=float, default=30.0, help="Hz of the camera")
     parser.add_argument("--size", default="960x540")
     parser.add_argument("--inference-width", type=int, default=512)
@@ -50,24 +52,49 @@ def main(argv: list[str] | None = None) -> None:
     world = Roadworld(7, width, height)
     pictures = [image_message(world.frame(5 * n, stereo=False).left, "rgb8", Image().header) for n in range(6)]
     parameters = (f"inference_width:={arguments.inference_width}", f"engine:={arguments.engine}", "num_threads:=1")
-    with RunningNode(*parameters, outputs=["open_set"]) as node:
+    with RunningNode(*parameters, outputs=["open_set"]) as node, _tuner(arguments.cores, arguments.niceness) as tuner:
         node.wait_until_ready()
-        meter = Meter(node, pictures, arguments.rate)
-        rounds = [
-            _round(meter, arguments.seconds, arguments.cores, arguments.niceness) for _ in range(arguments.rounds)
-        ]
+        meter = Meter(node, tuner, pictures, arguments.rate)
+        meter.feed(SETTLE)
+        parts = {name: Part() for name in ("without", "no_page", "page")}
+        for _ in range(arguments.rounds):
+            _round(meter, parts, arguments.seconds)
+    without = parts["without"]
     ratios = {
-        name: statistics.median(each[name] / each[f"alone_{name.rpartition('_')[2]}"] for each in rounds)
-        for name in ("no_page_fps", "no_page_cpu", "page_fps", "page_cpu")
+        name: {"fps": part.fps / without.fps, "cpu_ms_per_frame": part.cost / without.cost}
+        for name, part in parts.items()
     }
-    print(json.dumps({"rounds": rounds, "ratios": {name: round(value, 3) for name, value in ratios.items()}}, indent=2))
+    print(json.dumps({"sums": {name: vars(part) for name, part in parts.items()}, "ratios": ratios}, indent=2))
+
+
+@dataclass
+class Part:
+    """Sums over the rounds."""
+
+    seconds: float = 0.0
+    frames: int = 0
+    segmenter_cpu: float = 0.0
+    """s"""
+    tuner_cpu: float = 0.0
+    """s"""
+    pictures: int = 0
+    """That the page has got."""
+
+    @property
+    def fps(self) -> float:
+        return self.frames / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Processor time of the segmenter for a frame, s."""
+        return self.segmenter_cpu / max(self.frames, 1)
 
 
 class Meter:
     """Feeds the node, and measures it meanwhile."""
 
-    def __init__(self, node: RunningNode, pictures: list[Image], rate: float) -> None:
-        self.node, self._pictures, self._rate = node, pictures, rate
+    def __init__(self, node: RunningNode, tuner: subprocess.Popen[bytes], pictures: list[Image], rate: float) -> None:
+        self.node, self.tuner, self._pictures, self._rate = node, tuner, pictures, rate
         self._stamp, self._sent = 1_000_000_000_000, 0
 
     def feed(self, seconds: float) -> None:
@@ -83,49 +110,46 @@ class Meter:
                 due = max(due + 1 / self._rate, now - 1 / self._rate)
             self.node.spin_once(min(due, begun + seconds))
 
-    def measured(self, seconds: float) -> tuple[float, float]:
-        """Frames a second, and the segmenter's processor time for each, ms."""
+    def measure(self, part: Part, seconds: float) -> None:
+        """Adds a while to the part."""
         self.feed(SETTLE)
-        answers, spent, begun = self.node.received["open_set"], self._processor_time(), time.monotonic()
+        answers, begun = self.node.received["open_set"], time.monotonic()
+        spent = [_processor_time(each.pid) for each in (self.node.process, self.tuner)]
         self.feed(seconds)
-        count = self.node.received["open_set"] - answers
-        return count / (time.monotonic() - begun), 1000 * (self._processor_time() - spent) / max(count, 1)
-
-    def _processor_time(self) -> float:
-        """Of the segmenter since its start, s."""
-        fields = Path(f"/proc/{self.node.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        after = [_processor_time(each.pid) for each in (self.node.process, self.tuner)]
+        part.frames += self.node.received["open_set"] - answers
+        part.seconds += time.monotonic() - begun
+        part.segmenter_cpu += after[0] - spent[0]
+        part.tuner_cpu += after[1] - spent[1]
 
 
-def _round(meter: Meter, seconds: float, cores: str, niceness: int) -> dict[str, float]:
-    alone = meter.measured(seconds)
-    with _tuner(cores, niceness):
+def _processor_time(process: int) -> float:
+    """Since its start, s."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _round(meter: Meter, parts: dict[str, Part], seconds: float) -> None:
+    meter.tuner.send_signal(signal.SIGSTOP)
+    meter.measure(parts["without"], seconds)
+    meter.tuner.send_signal(signal.SIGCONT)
+    meter.measure(parts["no_page"], seconds)
+    with _page() as shown:
         meter.feed(SETTLE)
-        no_page = meter.measured(seconds)
-        with _page() as shown:
-            meter.feed(SETTLE)
-            before = len(shown)
-            page = meter.measured(seconds)
-            pictures = (len(shown) - before) / (seconds + SETTLE)
-    values = {"alone": alone, "no_page": no_page, "page": page}
-    found = {f"{name}_{what}": round(pair[place], 3) for name, pair in values.items() for place, what in _KINDS}
-    return {**found, "pictures_fps": round(pictures, 2)}
-
-
-_KINDS = ((0, "fps"), (1, "cpu"))
-
-
-def _parameters(niceness: int) -> list[str]:
-    return ["-p", f"port:={PORT}", "-p", f"niceness:={niceness}"]
+        before = len(shown)
+        meter.measure(parts["page"], seconds)
+        parts["page"].pictures += len(shown) - before
 
 
 @contextmanager
-def _tuner(cores: str, niceness: int) -> Iterator[None]:
+def _tuner(cores: str, niceness: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [*(["taskset", "-c", cores] if cores else []), sys.executable, "-m", "densehybrid_ros.nodes.tuner"]
-    process = subprocess.Popen([*command, "--ros-args", "--log-level", "warn", *_parameters(niceness)])
+    parameters = ["-p", f"port:={PORT}", "-p", f"niceness:={niceness}"]
+    process = subprocess.Popen([*command, "--ros-args", "--log-level", "warn", *parameters])
     try:
-        yield
+        yield process
     finally:
+        process.send_signal(signal.SIGCONT)
         process.terminate()
         process.wait()
 

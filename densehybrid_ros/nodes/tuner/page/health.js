@@ -18,7 +18,7 @@ export function showHealth(camera, leftOut, node) {
     ["dropped", `${dropped} of ${read("frames_in") ?? 0}`],
     ["lost before", figure(read("lost_hz"), 1, " Hz")],
     ["not shown", String(leftOut)],
-    ["last frame", figure(read("last_frame_age_s"), 1, " s ago")],
+    ["last frame", figure(read("last_frame_age_s"), 1, " s")],
   ]);
   const parts = [values.model, values.precision, values.device && `on ${values.device}`, values.engine && `by ${values.engine}`];
   write(byId("machine"), parts.filter(Boolean).join(" "));

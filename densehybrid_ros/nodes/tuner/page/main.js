@@ -78,6 +78,7 @@ function show(level, message) {
   pill.className = `pill ${level}`;
   write(pill, level);
   write(byId("message"), message);
+  byId("message").title = message;
 }
 
 function showCamera() {
