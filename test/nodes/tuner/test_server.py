@@ -127,7 +127,7 @@ def test_every_file_of_the_page_is_served_with_a_policy_and_nothing_else(page_se
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
 
     visit(call)
-    for path in ("..%2fnode.py", "node.py", "%2e%2e/server.py", "page", "x.js", "%00.js", "a/b"):
+    for path in ("..%2fnode.py", "..%2fpage%2fmain.js", "node.py", "%2e%2e/server.py", "page", "x.js", "%00.js", "a/b"):
         assert got(page_server.url + path)[0] == 404, path
 
 
