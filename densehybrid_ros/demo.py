@@ -116,8 +116,9 @@ def run_demo(
         segmenter = stack.enter_context(_node("segmenter", segmenting, environment))
         once = [*player, f"frames:={frames}", "wait_for_subscribers:=2"]
         playing = stack.enter_context(_node("player", once, environment))
-        stack.callback(_ask_to_stop, recorder, segmenter, playing)
-        _wait(playing, others=(segmenter, recorder, *([tuner] if tuner else [])))
+        shown = [] if tuner is None else [tuner]
+        stack.callback(_ask_to_stop, recorder, segmenter, playing, *shown)
+        _wait(playing, others=(segmenter, recorder, *shown))
         time.sleep(GRACE)
         _stop(recorder)
         if recorder.returncode != 0:
