@@ -16,6 +16,7 @@ setup(
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={
         f"{NAME}.models": ["weights/*.safetensors", "weights/*.md"],
+        f"{NAME}.nodes.tuner": ["page/*"],
         f"{NAME}.training": ["recipes/*.yaml", "reports/page.*"],
     },
     data_files=[
@@ -36,6 +37,7 @@ setup(
         "onnx>=1.16,<2",
         "onnxscript>=0.5,<1",
         "onnxruntime>=1.18,<2",
+        "aiohttp>=3.8,<4",
     ],
     extras_require={
         "bags": ["rosbags>=0.11.9,<0.12"],
@@ -55,6 +57,7 @@ setup(
             "player = densehybrid_ros.nodes.player:main",
             "recorder = densehybrid_ros.nodes.recorder:main",
             "evaluator = densehybrid_ros.nodes.evaluator:main",
+            "tuner = densehybrid_ros.nodes.tuner:main",
             "densehybrid = densehybrid_ros.cli:main",
         ],
     },

@@ -1,8 +1,9 @@
-"""./demo.sh [--input PATH] [--frames N] [--out DIR]: player, segmenter and recorder as three processes over DDS.
+"""./demo.sh [--input PATH] [--frames N] [--out DIR] [--view]: player, segmenter and recorder as processes over DDS.
 
 Leaves DIR (default demo_output) with overlays, a video and summary.json. By default the player waits for the answer
 to each frame, so that every frame is segmented however slow the machine is; with --rate it plays like a camera, and
-frames that the node cannot keep up with are dropped and counted.
+frames that the node cannot keep up with are dropped and counted. With --view the tuner shows it all in a browser, and
+the input is played on, without a recorder, until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +40,8 @@ GRACE = 2.0
 """s for the last answers to arrive."""
 STOP_PATIENCE = 2.0
 """s for all nodes to end when the demo is stopped."""
+LOCALHOST, TUNER_PORT = "127.0.0.1", 8787
+"""Where the page of --view is; another port where that one is taken."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -51,6 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, help="play at most so many")
     parser.add_argument("--out", type=Path, default=Path("demo_output"))
     parser.add_argument("--rate", type=float, default=0.0, help="Hz; play like a camera instead of waiting for answers")
+    parser.add_argument("--view", action="store_true", help="show it in a browser, and play on until Ctrl-C")
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
     for entry in settings_of(BagTopics):
         parser.add_argument(f"--{entry.name.replace('_', '-')}", default="", metavar="TOPIC", help=entry.description)
@@ -58,23 +65,24 @@ def main(argv: list[str] | None = None) -> None:
     topics = BagTopics(**{entry.name: getattr(arguments, entry.name) for entry in settings_of(BagTopics)})
     with ended_quietly(STOP_PATIENCE):
         try:
-            summary = run_demo(
-                arguments.input, arguments.frames, arguments.out, arguments.rate, arguments.weights, topics
+            run_demo(
+                arguments.input,
+                arguments.frames,
+                arguments.out,
+                arguments.rate,
+                arguments.weights,
+                topics,
+                arguments.view,
             )
         except SetupError as error:
             print(f"demo: {error}", file=sys.stderr)
             sys.exit(USER_ERROR)
-    from densehybrid_ros.metrics.summary import summary_table
-
-    print(f"\n{summary_table(summary)}\n")
-    print(f"overlays   {arguments.out / 'overlays'}\nvideo      {arguments.out / 'overlay.mp4'}")
-    print(f"summary    {arguments.out / 'summary.json'}")
 
 
 def run_demo(
-    name: str, frames: int | None, out: Path, rate: float, weights: str, topics: BagTopics
-) -> dict[str, object]:
-    """Plays `name` through the node and returns the summary.
+    name: str, frames: int | None, out: Path, rate: float, weights: str, topics: BagTopics, view: bool
+) -> None:
+    """Plays `name` through the node and prints the summary; with `view` it plays on until it is stopped.
 
     Raises:
         SetupError: unusable input, or one of the processes failed.
@@ -93,8 +101,6 @@ def run_demo(
     print(f"playing {source.description}, at most {frames} frames", flush=True)  # before what the nodes say
     player = [
         "input:=" + json.dumps(name),
-        f"frames:={frames}",
-        "wait_for_subscribers:=2",
         f"wait_timeout:={START_PATIENCE}",
         f"rate:={rate}",
         *(f"{topic}:={json.dumps(value)}" for topic, value in asdict(topics).items()),
@@ -105,19 +111,76 @@ def run_demo(
     recorded = [f"out:={out}", f"classes:={json.dumps(info.classes)}"]
     environment = isolated_environment()
     with contextlib.ExitStack() as stack:
+        tuner = stack.enter_context(_shown(environment)) if view else None
         recorder = stack.enter_context(_node("recorder", recorded, environment))
         segmenter = stack.enter_context(_node("segmenter", segmenting, environment))
-        playing = stack.enter_context(_node("player", player, environment))
-        stack.callback(_ask_to_stop, recorder, segmenter, playing)
-        _wait(playing, others=(segmenter, recorder))
+        once = [*player, f"frames:={frames}", "wait_for_subscribers:=2"]
+        playing = stack.enter_context(_node("player", once, environment))
+        shown = [] if tuner is None else [tuner]
+        stack.callback(_ask_to_stop, recorder, segmenter, playing, *shown)
+        _wait(playing, others=(segmenter, recorder, *shown))
         time.sleep(GRACE)
         _stop(recorder)
         if recorder.returncode != 0:
             raise SetupError(f"the recorder ended with status {recorder.returncode}; its message stands above")
+        _tell(out)
+        if tuner is not None:
+            print("playing on; Ctrl-C ends it", flush=True)
+            for_ever = [*player, "loop:=true", "wait_for_subscribers:=1"]
+            playing = stack.enter_context(_node("player", for_ever, environment))
+            stack.callback(_ask_to_stop, tuner, segmenter, playing)
+            _wait(playing, others=(segmenter, tuner))
+
+
+def _tell(out: Path) -> None:
+    """Prints what the recorder has found.
+
+    Raises:
+        SetupError: it has found nothing.
+    """
+    from densehybrid_ros.metrics.summary import summary_table
+
     summary = json.loads((out / "summary.json").read_text())
     if summary["frames_out"] == 0:
         raise SetupError("not one frame was answered; the node's message stands above")
-    return summary
+    print(f"\n{summary_table(summary)}\n")
+    print(f"overlays   {out / 'overlays'}\nvideo      {out / 'overlay.mp4'}")
+    print(f"summary    {out / 'summary.json'}", flush=True)
+
+
+@contextlib.contextmanager
+def _shown(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The tuner, its page opened where there is a browser with a display."""
+    port = _free_port()
+    url = f"http://{LOCALHOST}:{port}/"
+    with _node("tuner", [f"port:={port}"], environment) as tuner:
+        end = time.monotonic() + START_PATIENCE
+        while not _is_served(port):
+            if tuner.poll() is not None or time.monotonic() > end:
+                raise SetupError(f"the tuner does not serve {url}; its message stands above")
+            time.sleep(0.1)
+        print(f"to look at it, and to tune it: {url}", flush=True)
+        if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(url)
+        yield tuner
+
+
+def _free_port() -> int:
+    """The tuner's own, else any."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((LOCALHOST, TUNER_PORT))
+        except OSError:
+            trial.bind((LOCALHOST, 0))
+        return trial.getsockname()[1]
+
+
+def _is_served(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((LOCALHOST, port), timeout=1):
+        return True
+    return False
 
 
 def _clear(out: Path) -> None:

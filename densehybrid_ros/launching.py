@@ -55,6 +55,11 @@ RVIZ_ARGUMENTS: Arguments = {
     "use_rviz": ("false", "show the outputs in RViz"),
     "fixed_frame": ("camera", "frame for RViz: the optical frame of the camera, or one that TF connects with it"),
 }
+TUNER_ARGUMENTS: Arguments = {
+    "use_tuner": ("false", "show the outputs in a browser, and tune them there"),
+    "tuner_host": ("127.0.0.1", "address of the tuner's page; any but this machine's loopback needs a token"),
+    "tuner_port": ("8787", "port of the tuner's page; 0 = any that is free"),
+}
 
 
 def shared_file(*path: str) -> PathJoinSubstitution:
@@ -188,6 +193,24 @@ def rviz(context: LaunchContext, cameras: Sequence[str] = ()) -> list[Node]:
         namespace=LaunchConfiguration("namespace"),
         arguments=["-d", str(layout), "-f", LaunchConfiguration("fixed_frame")],
         parameters=[_sim_time()] if context.launch_configurations["use_sim_time"] else [],
+    )
+    return [node]
+
+
+def tuner(context: LaunchContext) -> list[Node]:
+    """The tuner with TUNER_ARGUMENTS, in the namespace of the node; its log says where its page is."""
+    if not IfCondition(LaunchConfiguration("use_tuner")).evaluate(context):
+        return []
+    node = Node(
+        package=PACKAGE,
+        executable="tuner",
+        name="tuner",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[
+            {"node": typed("name", str), "host": typed("tuner_host", str), "port": typed("tuner_port", int)},
+        ],
+        output="screen",
+        emulate_tty=True,
     )
     return [node]
 

@@ -132,11 +132,18 @@ LABELS = Topic(
     private=True,
 )
 OPEN_SET_LABELS = replace(LABELS, name="open_set/label_info", description="likewise, and the threshold")
+MODEL = Topic(
+    "model_json",
+    "std_msgs/msg/String",
+    "classes, colours and calibration of the weights; renewed when the node is configured",
+    latched=True,
+    private=True,
+)
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", "1 Hz, on the steady clock", 10)
 TF_STATIC = Topic(
     "/tf_static", "tf2_msgs/msg/TFMessage", "the level frame of the scan, where tf2_msgs is installed", latched=True
 )
-OUTPUTS = (*MAPS, *OBSTACLE_TOPICS, LABELS, OPEN_SET_LABELS, DIAGNOSTICS, TF_STATIC)
+OUTPUTS = (*MAPS, *OBSTACLE_TOPICS, LABELS, OPEN_SET_LABELS, MODEL, DIAGNOSTICS, TF_STATIC)
 ENABLE = "~/enable"
 """Service, std_srvs/SetBool."""
 
@@ -149,6 +156,9 @@ TRAIN_IDS = Topic("ground_truth/train_ids/image_raw", "sensor_msgs/msg/Image", "
 TRUTHS = (TRUTH, ANOMALY_TRUTH, LABEL_IDS, TRAIN_IDS)
 
 CLOCK = Topic("/clock", "rosgraph_msgs/msg/Clock", "the frames' time", 10)
+PARAMETER_EVENTS = Topic(
+    "/parameter_events", "rcl_interfaces/msg/ParameterEvent", "changes of all nodes' parameters", 50
+)
 PAUSE = "~/pause"
 """Service of the player, std_srvs/SetBool."""
 REPORT = Topic("report", "std_msgs/msg/String", "JSON: the table so far", latched=True, private=True)

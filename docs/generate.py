@@ -19,6 +19,7 @@ from densehybrid_ros.nodes.evaluator.settings import EvaluatorSettings
 from densehybrid_ros.nodes.player.settings import PlayerSettings
 from densehybrid_ros.nodes.recorder.settings import RecorderSettings
 from densehybrid_ros.nodes.segmenter.settings import Settings
+from densehybrid_ros.nodes.tuner.settings import TunerSettings
 from densehybrid_ros.topics import (
     ANOMALY,
     OBSTACLE_MARKERS,
@@ -47,6 +48,7 @@ SETTINGS = {
     "player parameters": PlayerSettings,
     "recorder parameters": RecorderSettings,
     "evaluator parameters": EvaluatorSettings,
+    "tuner parameters": TunerSettings,
     "recipe keys": Recipe,
     "set keys": SetSource,
     "score settings": ScoreSettings,

@@ -7,10 +7,12 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from densehybrid_ros.launching import (
     RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
+    TUNER_ARGUMENTS,
     camera_remappings,
     declarations,
     rviz,
     segmenter_node,
+    tuner,
 )
 from densehybrid_ros.topics import CAMERA_INFO, COMPRESSED, DEPTH, DISPARITY, IMAGE, RIGHT_IMAGE
 from launch import LaunchDescription
@@ -25,6 +27,7 @@ ARGUMENTS = {
         f"right images of a rectified pair, calibration beside them; empty = {RIGHT_IMAGE.name}",
     ),
     **RVIZ_ARGUMENTS,
+    **TUNER_ARGUMENTS,
     **SEGMENTER_ARGUMENTS,
 }
 
@@ -34,7 +37,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The segmenter, once the topics of the camera are known, and RViz."""
+    """The segmenter, once the topics of the camera are known, RViz and the tuner."""
     values = context.launch_configurations
     topics = {
         IMAGE: values["image_topic"],
@@ -45,4 +48,4 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }
     remappings = camera_remappings("", topics)
     # RViz first: where it is not installed, launch ends before it has started a node that would be left behind
-    return [*rviz(context), *segmenter_node(context, remappings, {})]
+    return [*rviz(context), *tuner(context), *segmenter_node(context, remappings, {})]

@@ -11,10 +11,12 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from densehybrid_ros.launching import (
     RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
+    TUNER_ARGUMENTS,
     camera_remappings,
     declarations,
     rviz,
     segmenter_node,
+    tuner,
 )
 from densehybrid_ros.topics import CAMERA_INFO, IMAGE
 from launch import LaunchDescription
@@ -24,6 +26,7 @@ ARGUMENTS = {
     "image_topics": ("", f"image topics in the order of the cameras, separated by commas; empty = NAME/{IMAGE.name}"),
     "camera_info_topics": ("", f"likewise; empty = {CAMERA_INFO.name} beside the images"),
     **RVIZ_ARGUMENTS,
+    **TUNER_ARGUMENTS,
     **SEGMENTER_ARGUMENTS,
 }
 
@@ -33,7 +36,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The segmenter, once the names of the cameras are known, and RViz."""
+    """The segmenter, once the names of the cameras are known, RViz and the tuner."""
     cameras = names_in(context, "cameras")
     if not cameras:
         raise RuntimeError("cameras is empty; give names separated by commas, as in cameras:=front,left")
@@ -45,7 +48,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     remappings = []
     for camera, image, info in zip(cameras, images, infos, strict=True):
         remappings += camera_remappings(camera, {IMAGE: image, CAMERA_INFO: info})
-    return [*rviz(context, cameras), *segmenter_node(context, remappings, {"cameras": cameras})]
+    return [*rviz(context, cameras), *tuner(context), *segmenter_node(context, remappings, {"cameras": cameras})]
 
 
 def names_in(context: LaunchContext, argument: str) -> list[str]:

@@ -19,6 +19,7 @@ from launch_ros.actions import Node
 from densehybrid_ros.launching import (
     RVIZ_ARGUMENTS,
     SEGMENTER_ARGUMENTS,
+    TUNER_ARGUMENTS,
     declarations,
     described,
     failure,
@@ -48,6 +49,7 @@ CAMERA_ARGUMENTS = {
 } | {
     "use_sim_time": ("false", SIMULATED_TIME),
     **RVIZ_ARGUMENTS,
+    **TUNER_ARGUMENTS,
     "respawn": ("false", "start the segmenter anew when it crashes, instead of ending the replay"),
 }
 """Passed on to camera.launch.py."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import cv2
@@ -96,3 +99,33 @@ def test_a_node_that_fails_is_shown_and_ends_the_demo(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "cannot be written: Not a directory" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_with_view_the_page_is_served_and_the_input_played_on_until_it_is_stopped(
+    tmp_path: Path, random_weights: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(2):
+        cv2.imwrite(str(pictures / f"{number}.png"), np.full((64, 96, 3), 90 * number, np.uint8))
+    options = ["--view", "--input", str(pictures), "--out", str(tmp_path / "out"), "--weights", str(random_weights)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    for name in ("ROS_DOMAIN_ID", "DISPLAY", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "densehybrid_ros.demo", *options]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        lines = iter(process.stdout)
+        address = next(line.split()[-1] for line in lines if "http://127.0.0.1:" in line)
+        with urllib.request.urlopen(address) as page:
+            assert "densehybrid tuner" in page.read().decode()
+        assert any("frames in / out / dropped" in line for line in lines)
+        assert any("playing on" in line for line in lines)
+        time.sleep(2.0)
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGINT)
+        status = process.wait(timeout=60)
+    assert status == 128 + signal.SIGINT
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames_out"] == 2

@@ -93,6 +93,7 @@ check() {
   timeout -s INT $((deadline - $(date +%s))) "$python" -m pytest -q -rs -k "cuda or gpu or triton or tensorrt" test/core test/engines test/training \
     2>&1 | tee "$out/cuda_tests.txt" || true
   timeout -s INT 60 "$python" benchmarks/postprocessing.py --device cuda 2>&1 | tee "$out/postprocessing.txt" || true
+  timeout -s INT 90 "$python" benchmarks/network.py bundled ldn121 --device cuda 2>&1 | tee "$out/network.txt" || true
   [ "$(date +%s)" -lt "$deadline" ] && timeout -s INT $((deadline - $(date +%s))) "$python" -m densehybrid_ros.cli bench \
     --json "$out/bench.json" 2>&1 | tee "$out/bench.txt"
 }

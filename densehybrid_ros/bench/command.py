@@ -3,9 +3,10 @@
 Four ways from a uint8 picture to maps on the CPU take turns: closed set and open set as public code has them (the
 network in eager fp32, logits interpolated to the picture, argmax and score of those), and both as the node computes
 them, the last also by every engine that is installed. Printed are the fastest, median and 95th percentile of their
-times, frames per second, the median relative to the plain closed set, and the peak memory of a process that does
-nothing else (on a GPU what torch takes there); below, what the open set costs beyond the closed one, what the score
-alone adds to the classes, out of the same logits, and the network's arithmetic.
+times, the least that the CPU worked for one picture, frames per second, the median relative to the plain closed set,
+and the peak memory of a process that does nothing else (on a GPU what torch takes there); below, what the open set
+costs beyond the closed one, what the score alone adds to the classes, out of the same logits, and the network's
+arithmetic.
 
 With --node (needs ROS 2) the whole node in a process of its own, fed and listened to over DDS, takes turns with its
 bare engine: frames per second, time from an image sent to the last answer received, and of that the time from taken to
@@ -175,7 +176,7 @@ def text_of(figures: dict[str, Any]) -> str:
         columns=figures["network_size"][0],
         rows=figures["network_size"][1],
     )
-    rows = [["", "fastest ms", "p50 ms", "p95 ms", "frames/s", "relative", "peak MB"]]
+    rows = [["", "fastest ms", "p50 ms", "p95 ms", "CPU ms", "frames/s", "relative", "peak MB"]]
     for name, each in figures["ways"].items():
         *times, peak = each.values()
         rows.append([name, *(f"{value:.2f}" for value in times), f"{peak:.0f}"])

@@ -73,15 +73,40 @@ def maps_of(
     """
     logits = to_image(logits)
     nothing = logits.new_empty((len(logits), 0, 0))
-    semantic = open_set = nothing.byte()
-    anomaly = nothing
+    found = wanted_maps(
+        lambda: first_maximum(logits),
+        lambda: score(logits, to_image(dataset_logits)),
+        threshold,
+        logits.shape[1],
+        parts,
+    )
+    return Maps(
+        found.get("semantic", nothing.byte()), found.get("score", nothing), found.get("open_set", nothing.byte())
+    )
+
+
+def wanted_maps(
+    classes_of: Callable[[], Tensor],
+    score_of: Callable[[], Tensor],
+    threshold: float,
+    classes: int,
+    parts: Collection[str],
+) -> dict[str, Tensor]:
+    """Maps by the names of the parts, and no more work than they need.
+
+    Args:
+        classes_of: gives the semantic map.
+        score_of: gives the score, of the same shape.
+        classes: K.
+    """
+    found: dict[str, Tensor] = {}
     if "open_set" in parts or "semantic" in parts:
-        semantic = first_maximum(logits)
+        found["semantic"] = classes_of()
     if "open_set" in parts or "score" in parts:
-        anomaly = score(logits, to_image(dataset_logits))
+        found["score"] = score_of()
     if "open_set" in parts:
-        open_set = open_set_map(semantic, anomaly, threshold, logits.shape[1])
-    return Maps(semantic if "semantic" in parts else nothing.byte(), anomaly if "score" in parts else nothing, open_set)
+        found["open_set"] = open_set_map(found["semantic"], found["score"], threshold, classes)
+    return {name: found[name] for name in parts}
 
 
 def open_set_map(semantic: Tensor, score: Tensor, threshold: float, classes: int) -> Tensor:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from densehybrid_ros.camera import MAX_IMAGE_PIXELS
+from densehybrid_ros.core.cuda_graphs import Graphs
 from densehybrid_ros.core.device_faults import device_fault
 from densehybrid_ros.core.devices import placed, resolve_device, resolve_precision
 from densehybrid_ros.core.fit import Fit, fit
@@ -49,6 +50,7 @@ class Segmenter:
         self._model = placed(model, device).eval()
         self._choice = Choice()
         self._engine: OnnxEngine | None = None
+        self._graphs: Graphs | None = None
         self._maps = MapMaker()
 
     @classmethod
@@ -85,6 +87,8 @@ class Segmenter:
         origin = None if choice.name == "torch" else origin_of(model, info.architecture)
         segmenter = cls(fold_batch_norm(model), info, target, kind, width)
         segmenter._choice = choice
+        if target.type == "cuda":  # not of networks that somebody still trains or changes
+            segmenter._graphs = Graphs(segmenter._eagerly)
         if origin is not None:
             segmenter._engine = OnnxEngine(choice.name, segmenter._model, origin, path, target, kind)
         return segmenter
@@ -102,6 +106,8 @@ class Segmenter:
         found = () if self._engine is None else self._engine.warnings
         if self._choice.warning:
             found += (f"engine: {self._choice.warning}",)
+        if self._graphs is not None and self._graphs.trouble:
+            found += (f"engine: torch without CUDA graphs: {self._graphs.trouble}",)
         if self._maps.trouble:
             found += (f"post-processing: plain torch, several times slower: {self._maps.trouble}",)
         return found
@@ -296,6 +302,9 @@ class Segmenter:
         return self._by_torch(images) if self._engine is None else self._engine(images, self._by_torch)
 
     def _by_torch(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._eagerly(images) if self._graphs is None else self._graphs(images)
+
+    def _eagerly(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with self._autocast():
             return self._model(images)
 
@@ -304,7 +313,13 @@ class Segmenter:
 
 
 def in_unit_range(pixels: torch.Tensor) -> torch.Tensor:
-    """(B, H, W, 3) uint8 → (B, 3, H, W) in [0, 1]. The permuted view is already channels_last."""
+    """(B, H, W, 3) uint8 → (B, 3, H, W) float32 in [0, 1].
+
+    On a CPU plane by plane, ten times faster than by the permuted view, and as ONNX Runtime wants them; on CUDA by that
+    view, which is channels_last already.
+    """
+    if pixels.device.type == "cpu":
+        return torch.stack(pixels.unbind(3), 1).float().div_(255)
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -41,33 +42,46 @@ class Origin:
     """SHA-256 of its tensors."""
 
 
+class FileKey:
+    """All on which the contents of a file or folder depend."""
+
+    ENDING: ClassVar[str]
+
+    @property
+    def text(self) -> str:
+        """As it stands in the file."""
+        return json.dumps(asdict(cast(Any, self)), sort_keys=True)
+
+    @property
+    def file_name(self) -> str:
+        """Tells a person what it is, and no other key has it."""
+        return f"{self.words}-{hashlib.sha256(self.text.encode()).hexdigest()[:24]}.{self.ENDING}"
+
+    @property
+    def words(self) -> str:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Key:
+class Key(Origin, FileKey):
     """Two files of one key answer alike."""
 
-    architecture: str
-    weights: str
-    """SHA-256 of the network's tensors."""
+    ENDING = "onnx"
     shape: Shape
     opset: int
     versions: tuple[str, ...]
 
     @property
-    def text(self) -> str:
-        """As it stands in the file."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @property
-    def file_name(self) -> str:
-        """Tells a person what it is, and no other key has it."""
-        shape, digest = self.shape, hashlib.sha256(self.text.encode()).hexdigest()
-        return f"{self.architecture}-{shape.batch}x{shape.width}x{shape.height}-{digest[:24]}.onnx"
+    def words(self) -> str:
+        """Architecture, batch and size."""
+        return f"{self.architecture}-{self.shape.batch}x{self.shape.width}x{self.shape.height}"
 
 
 @dataclass(frozen=True)
-class TensorrtKey:
+class TensorrtKey(FileKey):
     """Two folders of TensorRT's engines of one key serve alike."""
 
+    ENDING = "tensorrt"
     onnx: Key
     """Of the file that they are made of."""
     device: str
@@ -79,15 +93,9 @@ class TensorrtKey:
     versions: tuple[str, ...]
 
     @property
-    def text(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @property
-    def file_name(self) -> str:
-        """Of the folder."""
-        shape, digest = self.onnx.shape, hashlib.sha256(self.text.encode()).hexdigest()
-        size = f"{shape.batch}x{shape.width}x{shape.height}"
-        return f"{self.onnx.architecture}-{size}-{'fp16' if self.half else 'fp32'}-{digest[:24]}.tensorrt"
+    def words(self) -> str:
+        """Those of the file, and the precision."""
+        return f"{self.onnx.words}-{'fp16' if self.half else 'fp32'}"
 
 
 def origin_of(network: nn.Module, architecture: str) -> Origin:

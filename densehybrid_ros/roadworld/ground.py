@@ -131,13 +131,7 @@ def _asphalt(style: Style, across: Field, along: Field, footprint: Field) -> Fie
     return np.array(style.asphalt, np.float32) * np.clip(level, 0.2, 2)[..., None]
 
 
-def _pavement(
-    style: Style,
-    across: Field,
-    along: Field,
-    footprint: Field,
-    stretch: Field,
-) -> Field:
+def _pavement(style: Style, across: Field, along: Field, footprint: Field, stretch: Field) -> Field:
     """Slabs with dark joints."""
     pitch = 0.6
     joints = np.maximum(
@@ -158,13 +152,7 @@ def _verge(style: Style, across: Field, along: Field, footprint: Field) -> Field
     return (np.array(style.grass, np.float32) * (1 - share) + second * share) * level
 
 
-def _marks(
-    style: Style,
-    across: Field,
-    along: Field,
-    footprint: Field,
-    stretch: Field,
-) -> Field:
+def _marks(style: Style, across: Field, along: Field, footprint: Field, stretch: Field) -> Field:
     """Coverage of white paint by the lines along the road."""
     if style.marks == "none":
         return np.zeros_like(across)

@@ -51,11 +51,19 @@ def test_the_ways_take_turns_and_the_first_round_does_not_count() -> None:
     found = timings({name: lambda name=name: way(name, 0.01) for name in "ab"}, 3, progress=False)
     assert calls == ["a", "b"] * 4
     assert all(10 <= each.fastest <= each.p50 <= each.p95 < 150 for each in found.values())
+    assert all(0 <= each.cpu < 10 for each in found.values()), "sleep is no work"
 
 
 def test_figures_are_relative_to_the_plain_closed_set() -> None:
-    found = command.figures_of(Timing(30.0, 40.0, 50.0), Timing(1.0, 80.0, 90.0))
-    assert found == {"fastest_ms": 30.0, "p50_ms": 40.0, "p95_ms": 50.0, "hz": 25.0, "relative": 0.5}
+    found = command.figures_of(Timing(30.0, 40.0, 50.0, 28.0), Timing(1.0, 80.0, 90.0, 1.0))
+    assert found == {
+        "fastest_ms": 30.0,
+        "p50_ms": 40.0,
+        "p95_ms": 50.0,
+        "cpu_ms": 28.0,
+        "hz": 25.0,
+        "relative": 0.5,
+    }
 
 
 def test_arithmetic_is_that_of_the_network_at_the_size_it_runs_at() -> None:
@@ -94,10 +102,10 @@ def test_a_table_and_json_come_out(
 def test_the_score_alone_is_what_it_adds_to_the_classes() -> None:
     found = command.score_figures(
         {
-            "classes": Timing(1.0, 10.0, 20.0),
-            "classes and score": Timing(1.0, 14.0, 20.0),
-            "classes_plain": Timing(1.0, 50.0, 60.0),
-            "classes and score_plain": Timing(1.0, 75.5, 80.0),
+            "classes": Timing(1.0, 10.0, 20.0, 1.0),
+            "classes and score": Timing(1.0, 14.0, 20.0, 1.0),
+            "classes_plain": Timing(1.0, 50.0, 60.0, 1.0),
+            "classes and score_plain": Timing(1.0, 75.5, 80.0, 1.0),
         }
     )
     assert found == {"classes_ms": 10.0, "score_ms": 4.0, "classes_plain_ms": 50.0, "score_plain_ms": 25.5}

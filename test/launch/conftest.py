@@ -25,7 +25,7 @@ def launch_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
         (share / folder).symlink_to(REPOSITORY / folder)
     programs = prefix / "lib" / NAME
     programs.mkdir(parents=True)
-    for program in ("segmenter", "player", "evaluator"):
+    for program in ("segmenter", "player", "evaluator", "tuner"):
         path = programs / program
         path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m densehybrid_ros.nodes.{program} "$@"\n')
         path.chmod(0o755)

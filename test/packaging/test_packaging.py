@@ -116,7 +116,7 @@ def test_colcon_builds_executables_weights_and_launch_files(checkout: Path, opti
     assert "(ros.ament_python)" in listed
     run([colcon, "build", *options], workspace)
     prefix = workspace / "install" / "densehybrid_ros"
-    for name in ("segmenter", "player", "recorder", "densehybrid"):
+    for name in ("segmenter", "player", "recorder", "tuner", "densehybrid"):
         assert os.access(prefix / "lib" / "densehybrid_ros" / name, os.X_OK)
     share = prefix / "share" / "densehybrid_ros"
     for name in ("package.xml", "launch/camera.launch.py", "config/segmenter.yaml", "config/fastdds_large_images.xml"):

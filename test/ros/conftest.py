@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -81,19 +82,25 @@ class Process:
         assert text in self.output, self.output
 
 
-@pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """start("segmenter", "threshold:=1") runs a node until the end of the test."""
+Start = Callable[..., Process]
+
+
+@contextmanager
+def starter(environment: dict[str, str], folder: Path) -> Iterator[Start]:
+    """start("segmenter", "threshold:=1") runs a node until the end of the block; `arguments` go before parameters."""
     processes: list[Process] = []
 
-    def begin(name: str, *parameters: str) -> Process:
+    def begin(name: str, *parameters: str, arguments: Sequence[str] = ()) -> Process:
         program = ["-m", f"densehybrid_ros.nodes.{name}"]
         if name.endswith("_segmenter"):
             program = [str(Path(__file__).parent / f"{name}.py")]
-        if name != "player":
+        if name not in ("player", "tuner"):
             # torch: one frame's scores are those of the next, and no build takes a core from a test
             parameters = ("warmup_iterations:=0", "engine:=torch", *parameters)
-        processes.append(Process(program, environment, *parameters, log=tmp_path / f"{name}{len(processes)}.log"))
+        if name == "tuner":
+            parameters = ("niceness:=0", *parameters)  # a busy machine must not starve it
+        log = folder / f"{name}{len(processes)}.log"
+        processes.append(Process([*program, *arguments], environment, *parameters, log=log))
         return processes[-1]
 
     yield begin
@@ -101,6 +108,20 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
         if process.process.poll() is None:
             process.process.kill()
             process.process.wait()
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """A `starter` until the end of the test."""
+    with starter(environment, tmp_path) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def start_shared(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """A `starter` until the end of the module's tests."""
+    with starter(environment, tmp_path_factory.mktemp("logs")) as begin:
+        yield begin
 
 
 class Probe:

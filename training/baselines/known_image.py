@@ -76,6 +76,25 @@ class Extent:
         return -(-samples // self.pictures)
 
 
+class PreLogitSample:
+    """Pre-logits of labelled cells, sampled evenly over the pictures."""
+
+    SAMPLES = 20_000
+
+    def __init__(self, extent: Extent) -> None:
+        self._extent = extent
+        self._generator = torch.Generator().manual_seed(0)
+        self._sampled: list[Tensor] = []
+
+    def add(self, image: KnownImage) -> None:
+        sampled = image.cells().sample(self._extent.share(self.SAMPLES), self._generator)
+        self._sampled.append(sampled.pre_logits.cpu())
+
+    def vectors(self) -> Tensor:
+        """(N, C), of nothing (0, 1)."""
+        return torch.cat(self._sampled) if self._sampled else torch.empty(0, 1)
+
+
 class Fitting(Protocol):
     """Gathers the statistics of a score."""
 

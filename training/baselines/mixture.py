@@ -7,36 +7,26 @@ from torch import Tensor
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.baselines.densities import gaussians, mixture_log_densities, whitening
-from densehybrid_ros.training.baselines.known_image import Extent, KnownImage
+from densehybrid_ros.training.baselines.known_image import PreLogitSample
 
-SAMPLES = 20_000
 ROUNDS, GAIN = 30, 1e-3
 """At most so many, until one gains less than that, in nats per sample."""
 EMPTY = 1e-9
 """Share under which a component is."""
 
 
-class PreLogitMixture:
-    """Pre-logits of labelled cells, sampled evenly over the pictures."""
-
-    def __init__(self, extent: Extent) -> None:
-        self._share = extent.share(SAMPLES)
-        self._components = extent.settings.gmm_components or extent.classes
-        self._generator = torch.Generator().manual_seed(0)
-        self._sampled: list[Tensor] = []
-
-    def add(self, image: KnownImage) -> None:
-        self._sampled.append(image.cells().sample(self._share, self._generator).pre_logits.cpu())
+class PreLogitMixture(PreLogitSample):
+    """Gaussians over a sample."""
 
     def result(self) -> dict[str, Tensor]:
         """means (M, C), whitening (M, C, C), log_weights (M,)."""
-        vectors = torch.cat(self._sampled) if self._sampled else torch.empty(0, 1)
-        if len(vectors) < 2 * self._components:
+        vectors, components = self.vectors(), self._extent.settings.gmm_components or self._extent.classes
+        if len(vectors) < 2 * components:
             raise SetupError(
-                f"{len(vectors)} labelled places for {self._components} Gaussians; give more --pictures, or fewer"
+                f"{len(vectors)} labelled places for {components} Gaussians; give more --pictures, or fewer"
                 " gmm_components"
             )
-        return gaussians(*fitted_mixture(vectors.double(), self._components, self._generator))
+        return gaussians(*fitted_mixture(vectors.double(), components, self._generator))
 
 
 def fitted_mixture(vectors: Tensor, components: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -18,10 +18,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from densehybrid_ros.core.seen_image import SeenImage
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.baselines.densities import whitening
-from densehybrid_ros.training.baselines.known_image import Extent, KnownImage
+from densehybrid_ros.training.baselines.known_image import PreLogitSample
 from densehybrid_ros.training.flow.steps import shift_and_scale
 
-SAMPLES = 20_000
 HELD_OUT = 0.1
 """Share of the samples by which the flow is judged while it is trained."""
 HIDDEN = 128
@@ -66,25 +65,16 @@ class PreLogitFlow:
         return log_det - (latents.square().sum(1) + vectors.shape[1] * math.log(2 * math.pi)) / 2
 
 
-class PreLogitFlowFit:
-    """Pre-logits of labelled cells, sampled evenly over the pictures."""
-
-    def __init__(self, extent: Extent) -> None:
-        self._share, self._settings = extent.share(SAMPLES), extent.settings
-        self._generator = torch.Generator().manual_seed(0)
-        self._sampled: list[Tensor] = []
-
-    def add(self, image: KnownImage) -> None:
-        self._sampled.append(image.cells().sample(self._share, self._generator).pre_logits.cpu())
+class PreLogitFlowFit(PreLogitSample):
+    """A flow over a sample."""
 
     def result(self) -> dict[str, Tensor]:
         """Those of a `PreLogitFlow`."""
-        vectors = torch.cat(self._sampled) if self._sampled else torch.empty(0, 1)
+        vectors, settings = self.vectors(), self._extent.settings
         if len(vectors) <= 2 * vectors.shape[1]:
             raise SetupError(
                 f"{len(vectors)} labelled places for a flow over {vectors.shape[1]} channels; give more --pictures"
             )
-        settings = self._settings
         return vars(fitted_flow(vectors, settings.flow_couplings, settings.flow_steps, self._generator))
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from densehybrid_ros.core.device_faults import device_fault
 from densehybrid_ros.core.fit import Fit
-from densehybrid_ros.core.maps.strips import fill_in_strips, maps_in_strips
-from densehybrid_ros.core.postprocess import PARTS, Maps, first_maximum, maps_of
+from densehybrid_ros.core.maps.strips import maps_in_strips, scores_in_strips, several
+from densehybrid_ros.core.postprocess import PARTS, Maps, maps_of
 from densehybrid_ros.core.scores import SCORES, Score
 
 TOLERANCE = 1e-3
@@ -62,14 +62,7 @@ class MapMaker:
     ) -> dict[str, Tensor]:
         """Several scores by their names, as calls give them, and as "" the semantic map, where that is wanted."""
         if on_cpu(logits):
-            full = (len(logits), *fitted.image)
-            found = {name: torch.empty(full) for name in scores}
-            if semantic:
-                found[""] = torch.empty(full, dtype=torch.uint8)
-            fill_in_strips(
-                found, logits, dataset_logits, fitted, lambda part, dataset: several(part, dataset, scores, semantic)
-            )
-            return found
+            return scores_in_strips(logits, dataset_logits, fitted, scores, semantic)
         given = (logits, dataset_logits, fitted)
         fused = {name: self._fused(*given, score, 0.0, {"score"}) for name, score in scores.items()}
         found = {name: maps.score for name, maps in fused.items() if maps is not None}
@@ -108,12 +101,6 @@ class MapMaker:
                 raise fault from error
             self.trouble = f"triton failed: {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
             return None
-
-
-def several(logits: Tensor, dataset_logits: Tensor, scores: Mapping[str, Score], semantic: bool) -> dict[str, Tensor]:
-    """Scores by their names, and as "" the semantic map where it is wanted, of logits at the output size."""
-    found = {name: score(logits, dataset_logits) for name, score in scores.items()}
-    return {**found, "": first_maximum(logits)} if semantic else found
 
 
 def on_cpu(logits: Tensor) -> bool:

@@ -1,7 +1,8 @@
 """Logits → maps on a CPU, strip by strip: what has a channel for every class never leaves the caches.
 
 At 2048x1024 with 19 classes the logits at the output size are 160 MB, which every operation would write to memory and
-read back. A strip of them takes a few MB, goes through all operations at once, and leaves a few bytes per pixel.
+read back. A strip of them takes a few MB, goes through all operations at once, and leaves a few bytes per pixel. What
+needs no more than the greatest class and the log-sum-exp goes without them (`ramps`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import torch
 from torch import Tensor
 
 from densehybrid_ros.core.fit import Fit
+from densehybrid_ros.core.maps.ramps import RampLogits, Ramps, ramps_of, steep, with_ends
 from densehybrid_ros.core.maps.worker_threads import in_worker_threads
-from densehybrid_ros.core.postprocess import Maps, maps_of
-from densehybrid_ros.core.scores import Score
+from densehybrid_ros.core.postprocess import Maps, first_maximum, wanted_maps
+from densehybrid_ros.core.scores import REDUCED, Score
 
 STRIP_VALUES = 1 << 20
 """Logits of a strip: 4 MiB."""
+STRIP_ENDS = 1 << 18
+"""The same of ramps' ends, of which five arrays are needed at a time."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Strip:
 
 Work = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 """(B, K, H, W) and (B, 2, H, W) logits → (B, H, W) maps by name; of every pixel by itself."""
+RampWork = Callable[[RampLogits, Tensor], Mapping[str, Tensor]]
+"""The same of logits that are never enlarged; each in places of ramps instead of pixels."""
 
 
 def maps_in_strips(
@@ -57,11 +63,61 @@ def maps_in_strips(
         open_set=torch.empty(full if "open_set" in parts else nothing, dtype=torch.uint8),
     )
 
-    def work(classes: Tensor, dataset: Tensor) -> Mapping[str, Tensor]:
-        return vars(maps_of(classes, dataset, lambda part: part, score, threshold, parts))
+    wanted = {part: getattr(maps, part) for part in parts}
+    reduced, ramps = REDUCED.get(score), usable_ramps(logits, fitted)
+    if reduced is not None and ramps is not None:
 
-    fill_in_strips({part: getattr(maps, part) for part in parts}, logits, dataset_logits, fitted, work)
+        def on_ramps(classes: RampLogits, dataset: Tensor) -> Mapping[str, Tensor]:
+            return wanted_maps(
+                classes.first_maximum, lambda: reduced(classes, dataset), threshold, logits.shape[1], parts
+            )
+
+        fill_on_ramps(wanted, logits, dataset_logits, fitted, ramps, on_ramps)
+        return maps
+
+    def work(classes: Tensor, dataset: Tensor) -> Mapping[str, Tensor]:
+        return wanted_maps(
+            lambda: first_maximum(classes), lambda: score(classes, dataset), threshold, classes.shape[1], parts
+        )
+
+    fill_in_strips(wanted, logits, dataset_logits, fitted, work)
     return maps
+
+
+def scores_in_strips(
+    logits: Tensor, dataset_logits: Tensor, fitted: Fit, scores: Mapping[str, Score], semantic: bool
+) -> dict[str, Tensor]:
+    """Several scores by their names, (B, H, W) each, and as "" the semantic map, where that is wanted."""
+    full = (len(logits), *fitted.image)
+    found = {name: torch.empty(full) for name in scores}
+    if semantic:
+        found[""] = torch.empty(full, dtype=torch.uint8)
+    ramps = usable_ramps(logits, fitted)
+    reduced = {name: REDUCED[score] for name, score in scores.items() if score in REDUCED and ramps is not None}
+    others = {name: score for name, score in scores.items() if name not in reduced}
+    if ramps is not None and (reduced or semantic):
+
+        def on_ramps(classes: RampLogits, dataset: Tensor) -> Mapping[str, Tensor]:
+            given = {name: score(classes, dataset) for name, score in reduced.items()}
+            return {**given, "": classes.first_maximum()} if semantic else given
+
+        own = {name: each for name, each in found.items() if name not in others}
+        fill_on_ramps(own, logits, dataset_logits, fitted, ramps, on_ramps)
+        semantic = False
+    if others or semantic:
+
+        def work(classes: Tensor, dataset: Tensor) -> Mapping[str, Tensor]:
+            return several(classes, dataset, others, semantic)
+
+        own = {name: found[name] for name in (*others, *([""] if semantic else []))}
+        fill_in_strips(own, logits, dataset_logits, fitted, work)
+    return found
+
+
+def several(logits: Tensor, dataset_logits: Tensor, scores: Mapping[str, Score], semantic: bool) -> dict[str, Tensor]:
+    """Scores by their names, and as "" the semantic map where it is wanted, of logits at the output size."""
+    found = {name: score(logits, dataset_logits) for name, score in scores.items()}
+    return {**found, "": first_maximum(logits)} if semantic else found
 
 
 def fill_in_strips(maps: Mapping[str, Tensor], logits: Tensor, dataset_logits: Tensor, fitted: Fit, work: Work) -> None:
@@ -76,6 +132,31 @@ def fill_in_strips(maps: Mapping[str, Tensor], logits: Tensor, dataset_logits: T
             whole[own, strip.rows] = found[name]
 
     strips = strips_of(fitted, cells, rows=max(1, STRIP_VALUES // (classes * fitted.image[1])))
+    in_worker_threads(fill, [(number, strip) for number in range(batch) for strip in strips])
+
+
+def usable_ramps(logits: Tensor, fitted: Fit) -> Ramps | None:
+    """None where the logits have to be enlarged."""
+    ramps = ramps_of(fitted, logits.shape[3])
+    return None if ramps is None or steep(logits) else ramps
+
+
+def fill_on_ramps(
+    maps: Mapping[str, Tensor], logits: Tensor, dataset_logits: Tensor, fitted: Fit, ramps: Ramps, work: RampWork
+) -> None:
+    """Fills `maps`, (B, H, W) of `fitted.image`, strip by strip, but never enlarges the logits."""
+    ends, dataset_ends = with_ends(logits), with_ends(dataset_logits)
+    batch, classes, cells, across = ends.shape
+
+    def fill(piece: tuple[int, Strip]) -> None:
+        number, strip = piece
+        own = RampLogits(strip.weights @ ends[number, :, strip.cells], ramps)
+        dataset = ramps.along(strip.weights @ dataset_ends[number, :, strip.cells])
+        found = work(own, dataset[None])
+        for name, whole in maps.items():
+            whole[number, strip.rows] = ramps.row(found[name][0])
+
+    strips = strips_of(fitted, cells, rows=max(1, STRIP_ENDS // (classes * across)))
     in_worker_threads(fill, [(number, strip) for number in range(batch) for strip in strips])
 
 

@@ -25,8 +25,8 @@ TYPES = {
     str: ParameterType.PARAMETER_STRING,
     tuple: ParameterType.PARAMETER_STRING_ARRAY,
 }
-
-
+ONE_OF = "; one of "
+"""Stands in a descriptor's additional constraints before the choices."""
 Options = TypeVar("Options")
 
 
@@ -77,6 +77,16 @@ def normalised(kind: type, parameter: Parameter) -> Parameter:
     return parameter
 
 
+def choices_of(constraints: str) -> list[str]:
+    """The only texts allowed, out of a descriptor's additional constraints; [] = any."""
+    _, mark, listed = constraints.partition(ONE_OF)
+    return listed.split(", ") if mark else []
+
+
+def _choices(entry: Setting) -> str:
+    return ONE_OF + ", ".join(entry.choices) if entry.choices else ""
+
+
 def _as_ros(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
@@ -86,7 +96,7 @@ def _descriptor(entry: Setting, read: str) -> ParameterDescriptor:
         name=entry.name,
         type=TYPES[get_origin(entry.kind) or entry.kind],
         description=entry.description,
-        additional_constraints="at run time" if entry.live else f"read {read}",
+        additional_constraints=("at run time" if entry.live else f"read {read}") + _choices(entry),
         dynamic_typing=True,
     )
     if entry.kind is float and entry.range_text:

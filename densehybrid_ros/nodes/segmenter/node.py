@@ -39,6 +39,7 @@ from densehybrid_ros.nodes.segmenter.health.engine_news import EngineNews
 from densehybrid_ros.nodes.segmenter.health.statistics import FrameStatistics
 from densehybrid_ros.nodes.segmenter.live_settings import LiveSettings
 from densehybrid_ros.nodes.segmenter.loading import Loader, loaded
+from densehybrid_ros.nodes.segmenter.outputs.model_info import publish_model
 from densehybrid_ros.nodes.segmenter.outputs.transforms import Transforms
 from densehybrid_ros.nodes.segmenter.pipeline import Pipeline
 from densehybrid_ros.nodes.segmenter.reporting import Condition, Reporter, facts, verdict
@@ -208,6 +209,7 @@ class SegmenterNode(LifecycleNode):
         self._segmenter = segmenter
         undo(self._unload)
         self._settings.bind(segmenter)
+        undo(self.destroy_publisher, publish_model(self, segmenter.info))
         matching = ThreadPoolExecutor(1, "stereo")
         undo(matching.shutdown, cancel_futures=True)
         transforms: Transforms | None = None

@@ -34,6 +34,7 @@ def generate_test_description() -> launch.LaunchDescription:
     parameters = Path(tempfile.mkdtemp()) / "mine.yaml"
     parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": settings}}))
     arguments = {"image_topic": "/cam/image", "namespace": "car", "name": "eye", "params_file": str(parameters)}
+    arguments |= {"use_tuner": "true", "tuner_port": "0"}
     included = IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=arguments.items())
     return launch.LaunchDescription([included, launch_testing.actions.ReadyToTest()])
 
@@ -65,6 +66,7 @@ class TestCamera(unittest.TestCase):
 
     def test_images_are_answered_and_a_killed_node_comes_back(self, proc_output: Any, proc_info: Any) -> None:
         proc_output.assertWaitFor("on cpu, threshold 0.75 on score hybrid", timeout=PATIENCE)
+        proc_output.assertWaitFor("tuning /car/eye at http://127.0.0.1:", timeout=PATIENCE)
         self.wait_for_answer()
         infos = self.node.get_subscriptions_info_by_topic("/cam/camera_info")
         assert [(info.node_namespace, info.node_name) for info in infos] == [("/car", "eye")]

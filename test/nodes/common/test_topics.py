@@ -9,7 +9,7 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from densehybrid_ros.nodes.common.topics import message_type, quality_of
-from densehybrid_ros.topics import INPUTS, LABELS, OPEN_SET_LABELS, OUTPUTS, REPORT, TF_STATIC
+from densehybrid_ros.topics import INPUTS, LABELS, MODEL, OPEN_SET_LABELS, OUTPUTS, REPORT, TF_STATIC
 
 
 def test_what_is_taken_is_best_effort_and_what_is_published_reliable() -> None:
@@ -22,7 +22,7 @@ def test_what_late_listeners_need_is_latched_and_nothing_else() -> None:
     latched = {
         topic for topic in (*INPUTS, *OUTPUTS, REPORT) if quality_of(topic).durability != DurabilityPolicy.VOLATILE
     }
-    assert latched == {LABELS, OPEN_SET_LABELS, REPORT, TF_STATIC}
+    assert latched == {LABELS, MODEL, OPEN_SET_LABELS, REPORT, TF_STATIC}
 
 
 def test_a_type_is_found_by_its_name() -> None:

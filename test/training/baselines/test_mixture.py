@@ -65,7 +65,7 @@ def test_no_round_lowers_the_likelihood() -> None:
 
 
 def test_cells_are_taken_evenly_from_all_pictures(known: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("densehybrid_ros.training.baselines.mixture.SAMPLES", 10)
+    monkeypatch.setattr("densehybrid_ros.training.baselines.known_image.PreLogitSample.SAMPLES", 10)
     fitting = PreLogitMixture(Extent(classes=2, pictures=2, settings=ScoreSettings(gmm_components=1)))
     for value in (1.0, 5.0):
         fitting.add(known(torch.full((2, 8, 8), value), np.zeros((8, 8))))

@@ -131,7 +131,7 @@ def test_steps_that_only_fit_the_samples_are_not_kept(monkeypatch: pytest.Monkey
 
 
 def test_cells_are_taken_evenly_from_all_pictures(known: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("densehybrid_ros.training.baselines.pre_logit_flow.SAMPLES", 10)
+    monkeypatch.setattr("densehybrid_ros.training.baselines.known_image.PreLogitSample.SAMPLES", 10)
     fitting = PreLogitFlowFit(Extent(classes=2, pictures=2, settings=ScoreSettings(flow_couplings=3, flow_steps=1)))
     for value in (1.0, 5.0):
         fitting.add(known(torch.full((2, 8, 8), value), np.zeros((8, 8))))
