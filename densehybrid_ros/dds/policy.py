@@ -63,6 +63,8 @@ STATE_SERVICES = (
 EVENTS, LOG, TRANSITIONS, TF = "/parameter_events", "/rosout", "~/transition_event", "/tf"
 NODES = {"segmenter": SEGMENTER, "player": "player", "recorder": "recorder", "evaluator": "evaluator"}
 """Executable → name of its node."""
+TUNER = "tuner"
+"""Runs in the operator's enclave: who has its page may do the same."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def rights(names: Names) -> dict[str, Rights]:
         "evaluator": Rights(publish=report, subscribe=names.of(judged, SEGMENTER)),
         "operator": Rights(
             subscribe=[*names.of((*inputs, *TRUTHS)), *shown, *report, DIAGNOSTICS.name, LOG, TF, TF_STATIC.name],
+            reply=names.absolute(PARAMETER_SERVICES, TUNER),
             request=[*names.absolute(steered, SEGMENTER), *pauses, *asked],
         ),
         "planner": Rights(subscribe=[*names.of(OBSTACLE_TOPICS, SEGMENTER), DIAGNOSTICS.name, TF, TF_STATIC.name]),
