@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.labels import IGNORE, OUTLIER
+from densehybrid_ros.metrics.cells import HALF
 from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
@@ -48,7 +49,7 @@ class RangeTable:
     def __init__(self, pictures: int = 0, kept_pixels: int = KEPT_PIXELS) -> None:
         """`pictures`: how many frames will come, where they are to be drawn anew; `kept_pixels`: ranked exactly."""
         self._all = ScoreSketch(kept_pixels)
-        self._bins = [ScoreSketch(int(KEPT_IN_BIN * kept_pixels)) for _ in EDGES[1:]]
+        self._bins = [ScoreSketch(int(KEPT_IN_BIN * kept_pixels), HALF) for _ in EDGES[1:]]
         self._pictures = [PictureScores(pictures, MEMORY // len(EDGES)) for _ in EDGES] if pictures else []
         """Of the rows."""
 
@@ -84,6 +85,11 @@ class RangeTable:
                 pixels.add(scores[inside], outliers[inside])
             if self._pictures:
                 self._pictures[place].add(scores[inside], outliers[inside])
+
+    @property
+    def pixels(self) -> int:
+        """Labelled ones so far."""
+        return int(self._all.counts.sum())
 
     def points(self) -> OperatingPoints | None:
         """Of all pixels together; None where there are no pixels of one kind."""

@@ -1,6 +1,6 @@
 """The scores of every picture by itself, in little memory, so that sets drawn of the pictures can be ranked.
 
-A picture's scores are counted in cells as those of a whole set are (`score_sketch`), but coarser: what an interval over
+A picture's scores are counted in cells as those of a whole set are (`cells`), but coarser: what an interval over
 pictures needs is how they differ. Few pixels of a kind are kept one by one.
 """
 
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.metrics.cells import EDGE_BYTES, Cells, Resolution, first_cells, telling_ranks
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
-from densehybrid_ros.metrics.score_sketch import Cells, Resolution, first_cells, telling_ranks
 
-MEMORY = 1 << 25
+MEMORY = 1 << 24
 """Bytes for all pictures together, about."""
-RANK_BYTES = 96
-"""Of one rank told, in both kinds: two edges, each with a score and two counts, 8 bytes each."""
-FEWEST_RANKS, MOST_RANKS = 64, 512
+RANK_BYTES = 2 * EDGE_BYTES
+"""Of one rank told, in both kinds."""
+FEWEST_RANKS, MOST_RANKS = 128, 1024
 """Told of a kind in a picture."""
 POWERS = 14
 """A picture's pixels above those that are told one by one are e to this, at most; natural logarithm."""
@@ -64,12 +64,11 @@ class PictureScores:
 
     def _found_in(self, draws: NDArray[np.int64], thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 2, T) pixels of each draw with score ≥ each threshold."""
-        edges = thresholds.astype(np.float64)
-        total = np.zeros((len(draws), 2 * edges.size), np.float32)
+        total = np.zeros((len(draws), 2 * thresholds.size), np.float32)
         for begin in range(0, len(self._cells), BLOCK):
-            found = np.stack([_found(cells, edges) for cells in self._cells[begin : begin + BLOCK]])
+            found = np.stack([_found(cells, thresholds) for cells in self._cells[begin : begin + BLOCK]])
             total += draws[:, begin : begin + BLOCK].astype(np.float32) @ found.reshape(len(found), -1)
-        return total.reshape(len(draws), 2, edges.size)
+        return total.reshape(len(draws), 2, thresholds.size)
 
 
 def grid_of(pooled: OperatingPoints) -> NDArray[np.float32]:
@@ -81,11 +80,12 @@ def grid_of(pooled: OperatingPoints) -> NDArray[np.float32]:
     return pooled.thresholds[np.unique(np.concatenate([*holding, [len(pooled.thresholds) - 1]]))]
 
 
-def _found(cells: Cells | None, thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+def _found(cells: Cells | None, thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
     """(2, T)."""
     if cells is None:
         return np.zeros((2, thresholds.size), np.float32)
-    return (cells.below[:, -1:] - cells.below_others(thresholds)).astype(np.float32)
+    below = cells.below_others(np.append(thresholds, np.float32(np.inf)))
+    return (below[:, -1:] - below[:, :-1]).astype(np.float32)
 
 
 def _points(thresholds: NDArray[np.float32], found: NDArray[np.float32]) -> OperatingPoints | None:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.labels import IGNORE, OUTLIER
+from densehybrid_ros.metrics.cells import FINE, Resolution
 from densehybrid_ros.metrics.picture_scores import PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
-from densehybrid_ros.metrics.score_sketch import FINE, KEPT_PIXELS, Resolution, ScoreSketch
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
 from densehybrid_ros.metrics.tensors import Array, on_host
 
 

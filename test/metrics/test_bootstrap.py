@@ -178,6 +178,6 @@ def test_memory_does_not_grow_with_the_pictures() -> None:
         each.add(scores, anomalous)
         (cells,) = each._cells
         assert cells is not None
-        sizes.append(cells.edges.nbytes + cells.below.nbytes)
+        sizes.append(cells.edges.nbytes + cells.inside.nbytes)
     assert 10 * sizes[0] < MEMORY
     assert 3000 * sizes[1] < 1.2 * MEMORY

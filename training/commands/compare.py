@@ -9,6 +9,7 @@ those of `densehybrid evaluate`: --scores, --components, --negatives, --device a
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,9 +80,16 @@ def compared(options: argparse.Namespace, sets: Sequence[Sequence[str]], others:
     results: list[Compared] = []
     for title, asked in wanted:
         for name, path in zip(names, options.weights, strict=True):
-            report = examined(task_of({**asked, "weights": path, "report": options.report}))
+            resume = asked["resume"] and asked["resume"] / folder_name(title) / folder_name(name)
+            given = {**asked, "weights": path, "report": options.report, "resume": resume}
+            report = examined(task_of(given))
             results.append(Compared(name, title, report.figures, report.pictures))
     return results
+
+
+def folder_name(title: str) -> str:
+    """As in "camvid_val" of "camvid/val"."""
+    return re.sub(r"[^\w.-]+", "_", title).lstrip(".") or "_"
 
 
 def evaluate_options(given: Sequence[str], others: Sequence[str]) -> dict[str, Any]:

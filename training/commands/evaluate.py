@@ -103,6 +103,14 @@ def evaluate_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--inference-width", type=int, default=0, help="px; 0 = the weights' own, -1 = native")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--engine", choices=ENGINES, default="torch", help="what runs the network; see docs/node.md")
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="keep there what has been measured; started again, a run that was broken off goes on",
+    )
+    parser.add_argument("--processes", type=int, default=1, help="that look at pictures; on CUDA one per GPU")
+    parser.add_argument("--workers", type=int, default=1, help="threads that read pictures ahead, of one process")
     return parser
 
 

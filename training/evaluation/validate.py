@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +16,38 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import INLIER, OUTLIER, binary_truth, relabelled
 from densehybrid_ros.metrics.bootstrap import draws
+from densehybrid_ros.metrics.cells import COARSE
 from densehybrid_ros.metrics.picture_scores import PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.metrics.score_sketch import COARSE, KEPT_PIXELS
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix, Segmentation, class_iou, drawn_confusions
-from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.taxonomies import BINARY_CLASSES, prediction_table
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 from densehybrid_ros.training.evaluation.pasted_set import file_of
+from densehybrid_ros.training.evaluation.rounds.looks import InTurn
+from densehybrid_ros.training.evaluation.rounds.reading import PictureReader
+from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 
-Watch: TypeAlias = Callable[[int, ScoredImage, NDArray[np.uint8]], None]
-"""Takes the index of a picture, what the segmenter says of it and its open-set truth (H, W)."""
 HYBRID = "hybrid"
 SCORE_PARTS = ("likelihood", "posterior")
 """Of the hybrid score."""
-KEPT, KEPT_OF_FOLD = 1 << 25, 1 << 22
+KEPT, KEPT_OF_FOLD = 1 << 24, 1 << 22
 """Pixels of all scores together, and of those of one fold, that are ranked exactly: so many scores take no more memory
 than few."""
+
+
+class Watcher(Protocol):
+    """Also gets every picture, one after the other."""
+
+    @property
+    def counted(self) -> Mapping[str, Any]:
+        """What `watch` changes, as `Rounds.go` takes it."""
+        ...
+
+    def watch(self, index: int, found: ScoredImage, truth: NDArray[np.uint8]) -> None:
+        """The index of a picture, what the segmenter says of it and its open-set truth (H, W)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,8 @@ def evaluate(
     segmentation: bool = True,
     folds: Sequence[int] = (),
     intervals: int = 0,
-    watch: Watch | None = None,
+    watcher: Watcher | None = None,
+    rounds: Rounds | None = None,
 ) -> Evaluation:
     """Runs the network over every `stride`-th picture at the size of its labels.
 
@@ -91,7 +106,8 @@ def evaluate(
         segmentation: of sets with classes; else its figures are nan.
         folds: 0, 1, … for each picture of the set: each fold has points of its own as well.
         intervals: how many sets are drawn of the pictures, to tell how far each figure is to be trusted.
-        watch: also gets every picture, one after the other.
+        watcher: also gets every picture.
+        rounds: how the pictures are gone through; None = by `segmenter`, in this process.
 
     Raises:
         SetupError: the set has classes, and others than the weights, and no map between them is built in; or a score
@@ -103,13 +119,13 @@ def evaluate(
     judge = Judge(
         scores, pool, len(dataset.classes), table if segmentation else None, max(folds, default=-1) + 1, pictures
     )
-    for index in progress_bar(indices, progress, desc=f"evaluate {dataset.name}", unit="picture", leave=False):
-        image, truth = dataset.read(index)
-        found = segmenter.scored(image, judge.needed, semantic=judge.table is not None)
-        picture = file_of(dataset, index) or f"picture {index} of {dataset.name}"
-        judge.add(found, truth, folds[index] if folds else None, str(picture))
-        if watch is not None:
-            watch(index, found, truth)
+    rounds = rounds or Rounds(InTurn(segmenter, PictureReader(dataset)), progress=progress)
+    counted = {"judge": judge, **(watcher.counted if watcher else {})}
+    for look in rounds.go("pictures", indices, judge.needed, judge.table is not None, counted):
+        picture = file_of(dataset, look.index) or f"picture {look.index} of {dataset.name}"
+        judge.add(look.found, look.truth, folds[look.index] if folds else None, str(picture))
+        if watcher is not None:
+            watcher.watch(look.index, look.found, look.truth)
     return judge.evaluation(dataset.classes, intervals)
 
 
