@@ -46,11 +46,12 @@ class RangeRow:
 class RangeTable:
     """Collects the pixels of many frames."""
 
-    def __init__(self, pictures: int = 0, kept_pixels: int = KEPT_PIXELS) -> None:
-        """`pictures`: how many frames will come, where they are to be drawn anew; `kept_pixels`: ranked exactly."""
+    def __init__(self, pictures: int = 0, kept_pixels: int = KEPT_PIXELS, picture_bytes: int = MEMORY) -> None:
+        """`pictures`: how many frames will come, where they are to be drawn anew, and `picture_bytes` for all of them;
+        `kept_pixels`: ranked exactly."""
         self._all = ScoreSketch(kept_pixels)
         self._bins = [ScoreSketch(int(KEPT_IN_BIN * kept_pixels), HALF) for _ in EDGES[1:]]
-        self._pictures = [PictureScores(pictures, MEMORY // len(EDGES)) for _ in EDGES] if pictures else []
+        self._pictures = [PictureScores(pictures, picture_bytes // len(EDGES)) for _ in EDGES] if pictures else []
         """Of the rows."""
 
     def add(self, score: Array, truth: Array, metres: Array | None = None) -> None:

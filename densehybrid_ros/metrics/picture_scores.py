@@ -15,10 +15,10 @@ from densehybrid_ros.metrics.cells import EDGE_BYTES, Cells, Resolution, first_c
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 
 MEMORY = 1 << 24
-"""Bytes for all pictures together, about."""
+"""Bytes for all pictures of a score together, about."""
 RANK_BYTES = 2 * EDGE_BYTES
 """Of one rank told, in both kinds."""
-FEWEST_RANKS, MOST_RANKS = 128, 1024
+FEWEST_RANKS, MOST_RANKS = 64, 1024
 """Told of a kind in a picture."""
 POWERS = 14
 """A picture's pixels above those that are told one by one are e to this, at most; natural logarithm."""

@@ -49,7 +49,7 @@ from densehybrid_ros.training.evaluation.rounds.of_task import rounds_of
 from densehybrid_ros.training.evaluation.rounds.reading import Labelled, Reader
 from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 from densehybrid_ros.training.evaluation.task import Report, Task
-from densehybrid_ros.training.evaluation.validate import KEPT, kept_of_each, ranked
+from densehybrid_ros.training.evaluation.validate import KEPT, kept_of_each, picture_bytes_of_each, ranked
 
 TRAIN_IDS = {NON_HAZARD_TRAIN_ID, FREE_TRAIN_ID, OBSTACLE_TRAIN_ID, IGNORE}
 RoundsBy: TypeAlias = Callable[[Reader, Sequence[Path], int], AbstractContextManager[Rounds]]
@@ -158,9 +158,9 @@ def evaluate_lostandfound(
         raise SetupError(
             f"none of the {len(frames)} frames in {root}, split {split}, has labels; unpack gtCoarse there"
         )
-    kept = kept_of_each(KEPT, len(scores))
+    kept, own = kept_of_each(KEPT, len(scores)), picture_bytes_of_each(len(scores))
     result = RangeEvaluation(
-        tables={name: RangeTable(len(labelled) if draw else 0, kept) for name in scores},
+        tables={name: RangeTable(len(labelled) if draw else 0, kept, own) for name in scores},
         judged=labelled,
         without_range=[frame.name for frame in labelled if not (frame.disparity and frame.camera)],
         without_labels=[frame.name for frame in frames if not (frame.label_ids or frame.label_train_ids)],

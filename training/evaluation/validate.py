@@ -17,7 +17,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import INLIER, OUTLIER, binary_truth, relabelled
 from densehybrid_ros.metrics.bootstrap import draws
 from densehybrid_ros.metrics.cells import COARSE
-from densehybrid_ros.metrics.picture_scores import PictureScores
+from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS
@@ -35,6 +35,8 @@ SCORE_PARTS = ("likelihood", "posterior")
 KEPT, KEPT_OF_FOLD = 1 << 24, 1 << 22
 """Pixels of all scores together, and of those of one fold, that are ranked exactly: so many scores take no more memory
 than few."""
+PICTURE_BYTES = 1 << 27
+"""For the pictures of all scores together that are to be drawn anew."""
 
 
 class Watcher(Protocol):
@@ -134,6 +136,11 @@ def kept_of_each(together: int, scores: int) -> int:
     return min(KEPT_PIXELS, together // max(scores, 1))
 
 
+def picture_bytes_of_each(scores: int) -> int:
+    """For the pictures of each of so many scores."""
+    return min(MEMORY, PICTURE_BYTES // max(scores, 1))
+
+
 @contextmanager
 def ranked(picture: str, score: str) -> Iterator[None]:
     """Turns what a ranking refuses into a SetupError that names the picture."""
@@ -175,7 +182,8 @@ class Judge:
         """Class of the weights → that of the set; None: the segmentation is not judged."""
         self._pictures = pictures
         kept, kept_of_fold = (kept_of_each(together, len(scores)) for together in (KEPT, KEPT_OF_FOLD))
-        self._pools = {name: pool(kept, pictures) for name in scores}
+        own = picture_bytes_of_each(len(scores))
+        self._pools = {name: pool(kept, pictures, picture_bytes=own) for name in scores}
         self._folds = [{name: RankingPool(kept_of_fold, resolution=COARSE) for name in scores} for _ in range(folds)]
         self._confusion = ConfusionMatrix(classes)
         self._confusions: list[NDArray[np.int64]] = []
