@@ -26,7 +26,7 @@ from densehybrid_ros.metrics.by_range import RangeTable
 from densehybrid_ros.models.checkpoint import BUNDLED
 from densehybrid_ros.training.baselines.baselines import BASELINES
 from densehybrid_ros.training.commands import fit_score
-from densehybrid_ros.training.commands.evaluate import evaluate_parser, task_of
+from densehybrid_ros.training.commands.evaluate import add_statistics, evaluate_parser, task_of
 from densehybrid_ros.training.datasets.roadworld import FIRST_VALIDATION_SEED, render_camvid
 from densehybrid_ros.training.evaluation.by_range import FrameReader
 from densehybrid_ros.training.evaluation.rounds.of_task import key_of
@@ -87,6 +87,7 @@ def write_long_state(options: list[str], count: int) -> None:
     """Of the run with these options, when it has measured so many frames."""
     parser = evaluate_parser("")
     parser.add_argument("--weights", default="")
+    add_statistics(parser)
     task = task_of({**vars(parser.parse_args(options)), "report": []})
     frames = [frame for frame in find_frames(task.folder, task.chosen_split, print) if frame.label_train_ids]
     key = key_of(task, FrameReader(frames, by_range=True).files, len(frames))
