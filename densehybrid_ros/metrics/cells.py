@@ -63,7 +63,7 @@ class Cells:
         """Of the pixels `below` (2, E) each edge, in whole ones."""
         whole = np.rint(below)
         inside = np.diff(whole, append=whole[:, -1:])
-        return cls(edges, inside.astype(np.uint32 if inside.max() < 1 << 32 else np.uint64))
+        return cls(edges, inside.astype(np.uint32) if inside.max() < 1 << 32 else inside.astype(np.uint64))
 
     @property
     def below(self) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ def unpacked(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     if DICT in tree:
         return {name: unpacked(each, arrays) for name, each in tree[DICT].items()}
     kind = RECORDS[tree[RECORD]]
-    record = kind.__new__(kind)
+    record: object = object.__new__(kind)
     for name, each in tree["fields"].items():
         object.__setattr__(record, name, unpacked(each, arrays))  # also where a record is frozen
     return record
