@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.evaluation import by_range, validate
 from densehybrid_ros.training.evaluation.per_picture import PicturePool
 from densehybrid_ros.training.evaluation.rounds import rounds as rounds_module
-from densehybrid_ros.training.evaluation.rounds.looks import InTurn
+from densehybrid_ros.training.evaluation.rounds.looks import InTurn, Look
 from densehybrid_ros.training.evaluation.rounds.of_task import loaded
 from densehybrid_ros.training.evaluation.rounds.processes import ByProcesses, devices_of
 from densehybrid_ros.training.evaluation.rounds.reading import Labelled, PictureReader, read_ahead
@@ -272,11 +272,15 @@ def test_a_broken_state_is_refused(
         run(*kept)
 
 
+def no_looks(indices: Sequence[int], scores: Sequence[str], semantic: bool) -> Iterator[Look]:
+    return iter(())
+
+
 def test_a_state_holds_no_code(tmp_path: Path) -> None:
     """Pickled objects are not read, and classes are those of a list."""
     memory = Memory(tmp_path, {})
     np.savez(tmp_path / "pictures.npz", head=np.array([BrokenOffError()], object))
-    rounds = Rounds(lambda *given: iter(()), memory, progress=False)
+    rounds = Rounds(no_looks, memory, progress=False)
     with pytest.raises(SetupError, match="no state"):
         list(rounds.go("pictures", [], [], False, {"judge": []}))
     head = {"format": 1, "key": {}, "pictures": 0, "counted": {"dict": {"judge": {"record": "Popen", "fields": {}}}}}

@@ -30,7 +30,12 @@ from densehybrid_ros.training.evaluation.rounds.reading import Reader
 from densehybrid_ros.training.evaluation.rounds.rounds import Memory, Rounds
 from densehybrid_ros.training.evaluation.task import Task
 
-VERSIONS = {"project": __version__, "torch": torch.__version__, "numpy": np.__version__, "opencv": cv2.getVersionString()}
+VERSIONS = {
+    "project": __version__,
+    "torch": torch.__version__,
+    "numpy": np.__version__,
+    "opencv": cv2.getVersionString(),
+}
 
 
 @contextmanager
