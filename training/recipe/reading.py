@@ -15,6 +15,9 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.options import MISSING, Setting, changed, settings_of
 from densehybrid_ros.training.recipe.recipe import Recipe, SetSource
 
+LIKE = "like"
+"""Key of a recipe that names the one whose keys it takes over."""
+
 
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 takes 1e-3 for text: it wants 1.0e-3."""
@@ -28,6 +31,9 @@ _Loader.add_implicit_resolver(
 def read_recipe(path: Path, data: Sequence[Path] = (), overrides: dict[str, Any] | None = None) -> Recipe:
     """Reads and checks a YAML recipe.
 
+    A recipe that begins with `like: OTHER.yaml`, a file beside it, says only what it changes: its keys win, each whole,
+    a mapping such as `loss` with all that is in it.
+
     Args:
         data: folders in which the recipe's relative roots are looked up, in this order.
         overrides: values of top-level keys that win over the file's.
@@ -36,21 +42,11 @@ def read_recipe(path: Path, data: Sequence[Path] = (), overrides: dict[str, Any]
         SetupError: no such file or folder of data, no YAML, an unknown, doubled or missing key, or a value of the wrong
             type or range.
     """
-    if not path.is_file():
-        raise SetupError(f"recipe {path} does not exist; examples are in training/recipes")
     for folder in data:
         if not folder.is_dir():
             raise SetupError(f"data folder {folder} does not exist; give the folder above those that the recipe names")
-    loader = _Loader(path.read_text())
-    loader.name = str(path)
-    try:
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            raise SetupError(f"recipe {path} must be a mapping of keys to values; see training/recipes")
-        recipe = _Reader(path, loader).read_set(Recipe, node, "")
-    except yaml.YAMLError as error:
-        raise SetupError(f"recipe {path} is no valid YAML: {error}") from error
-    recipe = changed(recipe, overrides or {})
+    reader = _Reader()
+    recipe = changed(reader.read_set(Recipe, reader.compose(path), ""), overrides or {})
     _check(recipe, path)
     return _with_roots(recipe, data)
 
@@ -58,8 +54,34 @@ def read_recipe(path: Path, data: Sequence[Path] = (), overrides: dict[str, Any]
 class _Reader:
     """Turns nodes of YAML, which know their lines, into sets of settings."""
 
-    def __init__(self, path: Path, loader: _Loader) -> None:
-        self.path, self.loader = path, loader
+    def __init__(self) -> None:
+        self.loader = _Loader("")
+        """Makes values of nodes, of whichever file."""
+
+    def compose(self, path: Path, likened: tuple[Path, ...] = ()) -> yaml.MappingNode:
+        """The keys and values of a recipe, and those of the one that it is `like` for which it has none of its own."""
+        if not path.is_file():
+            raise SetupError(f"recipe {path} does not exist; examples are in training/recipes")
+        loader = _Loader(path.read_text())
+        loader.name = str(path)
+        try:
+            node = loader.get_single_node()
+        except yaml.YAMLError as error:
+            raise SetupError(f"recipe {path} is no valid YAML: {error}") from error
+        if not isinstance(node, yaml.MappingNode):
+            raise SetupError(f"recipe {path} must be a mapping of keys to values; see training/recipes")
+        pairs = self._pairs(node, "")
+        if LIKE not in pairs:
+            return node
+        key, value = pairs.pop(LIKE)
+        other = (path.parent / str(value.value)).resolve()
+        if not other.is_file():
+            self._refuse(key, f"'{LIKE}' names {other}, which does not exist; give a recipe beside this one")
+        likened = (*likened, path.resolve())
+        if other in likened:
+            self._refuse(key, f"'{LIKE}' leads back to {other}")
+        pairs = {**self._pairs(self.compose(other, likened), ""), **pairs}
+        return yaml.MappingNode(node.tag, list(pairs.values()), node.start_mark, node.end_mark)
 
     def read_set(self, kind: Any, node: yaml.Node, where: str) -> Any:
         """A set of settings; `where` is its place in the recipe, as "loss."."""
@@ -104,7 +126,7 @@ class _Reader:
         return {key.value: (key, value) for key, value in node.value}
 
     def _refuse(self, node: yaml.Node, message: str) -> NoReturn:
-        raise SetupError(f"{self.path}, line {node.start_mark.line + 1}: {message}")
+        raise SetupError(f"{node.start_mark.name}, line {node.start_mark.line + 1}: {message}")
 
 
 def _with_roots(recipe: Recipe, data: Sequence[Path]) -> Recipe:

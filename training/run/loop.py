@@ -7,6 +7,7 @@ What is trained, on what and by which loss is a `Job`: a segmenter's is in `segm
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from torch.utils.data import DataLoader
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import make_folder
 from densehybrid_ros.progress import progress_bar
+from densehybrid_ros.stopping import SIGNALS
 from densehybrid_ros.training.run.checkpoint import reading_checkpoint, write_checkpoint
 from densehybrid_ros.training.run.run_log import RunLog
 from densehybrid_ros.training.run.schedule import set_learning_rate
@@ -104,7 +106,7 @@ def run(job: Job, engine: Fabric, out: Path, workers: int = 1) -> None:
     step = first = _resume(out / CHECKPOINT, job, engine)
     log = RunLog(out, first) if engine.is_global_zero else None
     remaining = range(first, job.steps)
-    loader = DataLoader(job.batches, None, sampler=remaining, num_workers=workers, worker_init_fn=_single_thread)
+    loader = DataLoader(job.batches, None, sampler=remaining, num_workers=workers, worker_init_fn=_start_worker)
     shown = engine.is_global_zero
     bar = progress_bar(
         _batches(loader), shown, desc=out.name, total=job.steps, initial=first, unit="step", mininterval=5
@@ -145,14 +147,22 @@ def _batches(loader: DataLoader[Any]) -> Iterator[Any]:
         raise SetupError(str(error).rpartition(f"{SetupError.__name__}: ")[2].strip()) from None
 
 
-def _single_thread(worker: int) -> None:
-    """OpenCV's own threads would fight with torch's for the cores."""
+def _start_worker(worker: int) -> None:
+    """OpenCV's own threads would fight with torch's for the cores.
+
+    A terminal and systemd send their signals to all processes: the first alone takes them, and ends the workers.
+    """
     cv2.setNumThreads(0)
     sys.excepthook = _tell_of_errors
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _tell_of_errors(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Of a worker's side threads; its own errors reach the parent. That the parent has ended amid a batch is none."""
+    """Of the thread from which the parent fetches a worker's tensors; the worker's own errors reach the parent anyway.
+
+    That the parent has ended while it fetched them is no error.
+    """
     if not issubclass(kind, EOFError | ConnectionError):
         sys.__excepthook__(kind, error, trace)
 

@@ -75,21 +75,24 @@ def test_an_interrupted_run_ends_with_the_same_weights(
         assert all(torch.equal(flows[0][name], flows[1][name]) for name in flows[0])
 
 
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the command", "to all its processes"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_and_its_workers_quietly_and_it_goes_on_later(
-    data: Path, tmp_path: Path, number: int, write_recipe: WriteRecipe
+    data: Path, tmp_path: Path, number: int, send: Callable[[int, int], None], write_recipe: WriteRecipe
 ) -> None:
     recipe, out = write_recipe(tmp_path, steps=100_000, log_every=1, validate_every=100_000), tmp_path / "out"
     options = ["--data", str(data), "--out", str(out), "--device", "cpu", "--workers", "2"]
     command = [sys.executable, "-m", "densehybrid_ros.cli", "train", str(recipe), *options]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, text=True, stderr=subprocess.PIPE, start_new_session=True
+    )
     end = time.monotonic() + 90
     while not (out / "checkpoint.pt").is_file() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)
     workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     sent = time.monotonic()
-    process.send_signal(number)
+    send(process.pid, number)
     _, errors = process.communicate(timeout=60)
     assert time.monotonic() - sent < 3
     assert process.returncode == 128 + number

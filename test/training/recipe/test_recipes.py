@@ -65,12 +65,31 @@ def test_every_recipe_is_valid_and_chooses_weights_on_other_data_than_results_ar
     assert recipe.validation[0].split not in ("test", "t5", "t6")
 
 
-def test_the_three_camvid_recipes_differ_in_their_negatives_alone() -> None:
-    contents = [yaml.safe_load((RECIPES / f"camvid_{name}.yaml").read_text()) for name in ("real", "synthetic", "both")]
-    for content in contents:
-        for key in ("pasting", "flow", "training_data", "validation"):
-            content.pop(key, None)
-    assert contents[0] == contents[1] == contents[2]
+@pytest.mark.parametrize(
+    ("real", "others"),
+    [
+        ("camvid_real", ("camvid_synthetic", "camvid_both")),
+        ("roads_short", ("roads_short_synthetic", "roads_short_both")),
+    ],
+)
+def test_recipes_of_real_and_synthetic_negatives_differ_in_their_negatives_alone(
+    real: str, others: tuple[str, str]
+) -> None:
+    expected = read_recipe(RECIPES / f"{real}.yaml")
+    for name in others:
+        recipe = read_recipe(RECIPES / f"{name}.yaml")
+        assert bool(recipe.flow.weights)
+        assert bool(recipe.pasting.root) == name.endswith("both")
+        assert (
+            replace(
+                recipe,
+                pasting=expected.pasting,
+                flow=expected.flow,
+                training_data=expected.training_data,
+                validation=expected.validation,
+            )
+            == expected
+        )
 
 
 def test_the_learning_rate_falls_from_one_end_to_the_other() -> None:
@@ -207,7 +226,7 @@ def test_a_folder_of_data_that_does_not_exist_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "loss"),
     [
-        ("outlier_head", HybridLossWeights(dataset=0.5, likelihood=0.0, outlier=2.0)),
+        ("outlier_head", HybridLossWeights(dataset=1.0, likelihood=0.0, outlier=0.5)),
         ("exposure", HybridLossWeights(dataset=0.0, likelihood=0.5, likelihood_form="exposure")),
         ("outlier_class", HybridLossWeights(dataset=0.0, likelihood=1.0, likelihood_form="outlier_class")),
         (
@@ -219,6 +238,35 @@ def test_a_folder_of_data_that_does_not_exist_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_the_recipes_of_other_losses_differ_in_the_loss_alone(name: str, loss: HybridLossWeights) -> None:
-    recipe, real = read_recipe(RECIPES / f"camvid_{name}.yaml"), read_recipe(RECIPES / "camvid_real.yaml")
+    recipe, real = read_recipe(RECIPES / f"roads_short_{name}.yaml"), read_recipe(RECIPES / "roads_short.yaml")
     assert recipe.loss == loss
     assert replace(recipe, loss=real.loss) == real
+
+
+def test_a_recipe_says_only_what_it_changes_of_the_one_that_it_is_like(tmp_path: Path) -> None:
+    (tmp_path / "first.yaml").write_text(MINIMAL + "loss: {dataset: 0.5, likelihood: 0.1}\nseed: 3\n")
+    (tmp_path / "second.yaml").write_text("like: first.yaml\nloss: {dataset: 0.25}\nseed: 4\n")
+    (tmp_path / "third.yaml").write_text("seed: 5\nlike: second.yaml\n")
+    first, third = read_recipe(tmp_path / "first.yaml"), read_recipe(tmp_path / "third.yaml")
+    assert third == replace(first, loss=HybridLossWeights(dataset=0.25), seed=5)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("like: nowhere.yaml", "", r"first\.yaml, line 1: 'like' names .*nowhere\.yaml, which does not exist"),
+        ("like: first.yaml", "", r"first\.yaml, line 1: 'like' leads back to .*first\.yaml"),
+        ("like: second.yaml", "seed: 1\nlike: ./first.yaml", r"second\.yaml, line 2: 'like' leads back to"),
+        ("like: second.yaml", MINIMAL + "sped: 3", r"second\.yaml, line 5: unknown key 'sped'"),
+        ("like: second.yaml\nseed: x", MINIMAL, r"first\.yaml, line 2: seed must be"),
+        ("like: second.yaml", "[1]", r"second\.yaml must be a mapping"),
+        ("like: [second.yaml]", "", r"line 1: 'like' names"),
+    ],
+)
+def test_what_is_wrong_between_two_recipes_is_said_of_the_right_file(
+    tmp_path: Path, first: str, second: str, message: str
+) -> None:
+    (tmp_path / "first.yaml").write_text(first)
+    (tmp_path / "second.yaml").write_text(second)
+    with pytest.raises(SetupError, match=message):
+        read_recipe(tmp_path / "first.yaml")
