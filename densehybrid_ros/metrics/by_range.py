@@ -115,6 +115,10 @@ class RangeTable:
         pairs = zip(self.row_points(), self._pictures, strict=True)
         return [pictures.drawn(draws, points) if points else None for points, pictures in pairs]
 
+    def drawn_rates(self, draws: NDArray[np.int64], threshold: float) -> list[NDArray[np.float64]]:
+        """For each of `rows`, (B, 2) false- and true-positive rate of score ≥ threshold in each draw (B, P)."""
+        return [pictures.drawn_rates(draws, threshold) for pictures in self._pictures]
+
 
 def _row(pixels: ScoreSketch, low: float | None, high: float | None) -> RangeRow:
     ranking = Ranking.of(pixels.points()) if pixels.counts.all() else None

@@ -44,6 +44,7 @@ from densehybrid_ros.training.evaluation.evidence.frames import PictureRanks
 from densehybrid_ros.training.evaluation.evidence.gathering import Picture, draw_extremes, evidence
 from densehybrid_ros.training.evaluation.pictures import scores_text
 from densehybrid_ros.training.evaluation.range_false_alarms import RangeFalseAlarms
+from densehybrid_ros.training.evaluation.reliability import RangePromises, promised
 from densehybrid_ros.training.evaluation.rounds.looks import InTurn
 from densehybrid_ros.training.evaluation.rounds.of_task import rounds_of
 from densehybrid_ros.training.evaluation.rounds.reading import Labelled, Reader
@@ -81,12 +82,12 @@ def examine_drives(task: Task) -> Report:
         SetupError: negatives are to be pasted, more or less than scores is asked for, or as
             `evaluate_lostandfound`.
     """
-    if task.overlays or task.target_tpr or task.components or not task.scores:
-        options = "--overlays, --target-tpr, --components and --scores none"
+    if task.overlays or task.components or not task.scores:
+        options = "--overlays, --components and --scores none"
         raise SetupError(f"of {task.dataset.name} there are scores alone; leave {options} out")
     if task.negatives:
         raise SetupError(f"--negatives needs a set with classes; {task.dataset.name} has none")
-    root = task.folder
+    root, promises = task.folder, promised(task.segmenter, task.scores, task.target_tpr)  # refused before the long run
     ranks = PictureRanks(task.scores[0], classes=1) if task.report else None
     result = evaluate_lostandfound(
         task.segmenter,
@@ -115,6 +116,12 @@ def examine_drives(task: Task) -> Report:
         lines += alarms.text()
         if drawn is not None:
             figures["intervals"]["fpr_at"] = alarms.intervals
+    if promises := [each for each in promises if result.tables[each.score].points()]:
+        kept = RangePromises(promises, result.tables, rows, drawn)
+        figures["target_tpr"] = kept.figures()
+        lines += ["", *kept.text()]
+        if drawn is not None:
+            figures["intervals"]["target_tpr"] = kept.intervals
     text = "\n".join(lines)
     if ranks is None:
         return Report(figures, text)
