@@ -7,6 +7,7 @@ pictures needs is how they differ. Few pixels of a kind are kept one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +35,34 @@ class PictureScores:
     def __init__(self, pictures: int, memory: int = MEMORY) -> None:
         ranks = int(np.clip(memory / RANK_BYTES / pictures, FEWEST_RANKS, MOST_RANKS))
         self._resolution = Resolution(shares=ranks // 4, growth=POWERS / (0.75 * ranks))
-        self._cells: list[Cells | None] = []
-        """None where nothing in a picture counts."""
+        self._sizes: list[int] = []
+        """Edges of each picture's cells; 0 where nothing in it counts."""
+        self._edges, self._inside = bytearray(), bytearray()
+        """Of all cells, float32 and uint32: as arrays of their own they would take twice as much."""
 
     def add(self, scores: NDArray[np.float32], anomalous: NDArray[np.bool_]) -> None:
         """Adds a picture: (N,) finite scores, higher = more anomalous."""
         kinds = [np.sort(scores[~anomalous]), np.sort(scores[anomalous])]
-        self._cells.append(first_cells(kinds, self._resolution) if scores.size else None)
+        if not scores.size:
+            self._sizes.append(0)
+            return
+        cells = first_cells(kinds, self._resolution)
+        self._sizes.append(cells.edges.size)
+        self._edges += cells.edges.tobytes()
+        self._inside += cells.inside.astype(np.uint32).tobytes()
+
+    @property
+    def used_bytes(self) -> int:
+        return len(self._edges) + len(self._inside)
+
+    def _cells(self) -> Iterator[Cells | None]:
+        """Of each picture; None where nothing in it counts."""
+        begin = 0
+        for size in self._sizes:
+            edges = np.frombuffer(self._edges, np.float32, size, 4 * begin)
+            inside = np.frombuffer(self._inside, np.uint32, 2 * size, 8 * begin)
+            yield Cells(edges, inside.reshape(2, size)) if size else None
+            begin += size
 
     def drawn_rankings(self, draws: NDArray[np.int64], pooled: OperatingPoints) -> list[Ranking]:
         """The ranking of each draw (B, P); nan where it has one kind of pixels alone. `pooled` as in `drawn`."""
@@ -65,8 +87,9 @@ class PictureScores:
     def _found_in(self, draws: NDArray[np.int64], thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 2, T) pixels of each draw with score ≥ each threshold."""
         total = np.zeros((len(draws), 2 * thresholds.size), np.float32)
-        for begin in range(0, len(self._cells), BLOCK):
-            found = np.stack([_found(cells, thresholds) for cells in self._cells[begin : begin + BLOCK]])
+        every = self._cells()
+        for begin in range(0, len(self._sizes), BLOCK):
+            found = np.stack([_found(cells, thresholds) for cells in islice(every, BLOCK)])
             total += draws[:, begin : begin + BLOCK].astype(np.float32) @ found.reshape(len(found), -1)
         return total.reshape(len(draws), 2, thresholds.size)
 

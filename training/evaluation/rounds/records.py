@@ -35,7 +35,7 @@ RECORDS: dict[str, type] = {
 """All classes of which a state may hold objects."""
 TYPES = ("float32", "float64", "int64", "uint8", "uint32", "uint64", "bool")
 """Of the numbers of arrays."""
-ARRAY, RECORD, DICT, TUPLE = "array", "record", "dict", "tuple"
+ARRAY, BYTES, RECORD, DICT, TUPLE = "array", "bytes", "record", "dict", "tuple"
 
 
 @dataclass
@@ -57,6 +57,8 @@ class Packed:
             return value
         if isinstance(value, np.ndarray):
             return self._place_of(value)
+        if isinstance(value, bytearray):
+            return {BYTES: self._place_of(np.frombuffer(bytes(value), np.uint8))}
         if isinstance(value, list):
             return [self._tree_of(each) for each in value]
         if isinstance(value, tuple):
@@ -89,6 +91,8 @@ def unpacked(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     if ARRAY in tree:
         name, begin, *shape = tree[ARRAY]
         return arrays[name][begin : begin + int(np.prod(shape))].reshape(shape).copy()
+    if BYTES in tree:
+        return bytearray(unpacked(tree[BYTES], arrays).tobytes())
     if TUPLE in tree:
         return tuple(unpacked(each, arrays) for each in tree[TUPLE])
     if DICT in tree:
