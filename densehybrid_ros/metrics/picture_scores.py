@@ -6,8 +6,10 @@ pictures needs is how they differ. Few pixels of a kind are kept one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from tempfile import TemporaryFile
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from densehybrid_ros.metrics.cells import EDGE_BYTES, Cells, Resolution, first_c
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 
 MEMORY = 1 << 24
-"""Bytes for all pictures of a score together, about."""
+"""Bytes for all pictures of a score together, about, in a temporary file."""
 RANK_BYTES = 2 * EDGE_BYTES
 """Of one rank told, in both kinds."""
 FEWEST_RANKS, MOST_RANKS = 64, 1024
@@ -29,6 +31,33 @@ BLOCK = 128
 """Draws, and pictures, that are added at once."""
 
 
+class Spool:
+    """Bytes in a file without a name, which is gone with it: what is not needed before the end takes no memory."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, contents: bytes = b"") -> None:
+        self._file = TemporaryFile()  # noqa: SIM115 - it lives as long as this object
+        finalize(self, self._file.close)
+        self.size = 0
+        self.add(contents)
+
+    def add(self, contents: bytes) -> None:
+        self._file.seek(self.size)
+        self._file.write(contents)
+        self.size += len(contents)
+
+    def parts(self, sizes: Sequence[int]) -> Iterator[bytes]:
+        """From the beginning, so many bytes each; nothing may be added meanwhile."""
+        self._file.seek(0)
+        for size in sizes:
+            yield self._file.read(size)
+
+    def tobytes(self) -> bytes:
+        """All."""
+        return next(self.parts([self.size]))
+
+
 class PictureScores:
     """Collects the scores of inlier and anomalous pixels of a known number of pictures."""
 
@@ -37,8 +66,8 @@ class PictureScores:
         self._resolution = Resolution(shares=ranks // 4, growth=POWERS / (0.75 * ranks))
         self._sizes: list[int] = []
         """Edges of each picture's cells; 0 where nothing in it counts."""
-        self._edges, self._inside = bytearray(), bytearray()
-        """Of all cells, float32 and uint32: as arrays of their own they would take twice as much."""
+        self._spool = Spool()
+        """Edges and counts of all cells, float32 and uint32."""
 
     def add(self, scores: NDArray[np.float32], anomalous: NDArray[np.bool_]) -> None:
         """Adds a picture: (N,) finite scores, higher = more anomalous."""
@@ -48,21 +77,17 @@ class PictureScores:
             return
         cells = first_cells(kinds, self._resolution)
         self._sizes.append(cells.edges.size)
-        self._edges += cells.edges.tobytes()
-        self._inside += cells.inside.astype(np.uint32).tobytes()
-
-    @property
-    def used_bytes(self) -> int:
-        return len(self._edges) + len(self._inside)
+        self._spool.add(cells.edges.tobytes() + cells.inside.astype(np.uint32).tobytes())
 
     def _cells(self) -> Iterator[Cells | None]:
         """Of each picture; None where nothing in it counts."""
-        begin = 0
-        for size in self._sizes:
-            edges = np.frombuffer(self._edges, np.float32, size, 4 * begin)
-            inside = np.frombuffer(self._inside, np.uint32, 2 * size, 8 * begin)
-            yield Cells(edges, inside.reshape(2, size)) if size else None
-            begin += size
+        parts = self._spool.parts([EDGE_BYTES * size for size in self._sizes])
+        for size, part in zip(self._sizes, parts, strict=True):
+            if not size:
+                yield None
+                continue
+            edges, inside = np.frombuffer(part, np.float32, size), np.frombuffer(part, np.uint32, offset=4 * size)
+            yield Cells(edges, inside.reshape(2, size))
 
     def drawn_rankings(self, draws: NDArray[np.int64], pooled: OperatingPoints) -> list[Ranking]:
         """The ranking of each draw (B, P); nan where it has one kind of pixels alone. `pooled` as in `drawn`."""

@@ -17,7 +17,7 @@ from densehybrid_ros.metrics.by_range import RangeTable
 from densehybrid_ros.metrics.cells import Cells, Resolution
 from densehybrid_ros.metrics.components import ComponentOverlaps
 from densehybrid_ros.metrics.open_set import OpenSetCounts
-from densehybrid_ros.metrics.picture_scores import PictureScores
+from densehybrid_ros.metrics.picture_scores import PictureScores, Spool
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.score_sketch import ScoreSketch
@@ -35,7 +35,7 @@ RECORDS: dict[str, type] = {
 """All classes of which a state may hold objects."""
 TYPES = ("float32", "float64", "int64", "uint8", "uint32", "uint64", "bool")
 """Of the numbers of arrays."""
-ARRAY, BYTES, RECORD, DICT, TUPLE = "array", "bytes", "record", "dict", "tuple"
+ARRAY, SPOOL, RECORD, DICT, TUPLE = "array", "spool", "record", "dict", "tuple"
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Packed:
     """The arrays of a state by type, and all else as JSON has it."""
 
     tree: Any = None
-    arrays: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    arrays: dict[str, list[NDArray[Any] | Spool]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -56,9 +56,9 @@ class Packed:
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
         if isinstance(value, np.ndarray):
-            return self._place_of(value)
-        if isinstance(value, bytearray):
-            return {BYTES: self._place_of(np.frombuffer(bytes(value), np.uint8))}
+            return self._place_of(value, *value.shape)
+        if isinstance(value, Spool):
+            return {SPOOL: self._place_of(value, value.size)}
         if isinstance(value, list):
             return [self._tree_of(each) for each in value]
         if isinstance(value, tuple):
@@ -69,13 +69,13 @@ class Packed:
         assert RECORDS.get(name) is type(value), f"{name} is none of RECORDS"
         return {RECORD: name, "fields": {key: self._tree_of(each) for key, each in vars(value).items()}}
 
-    def _place_of(self, values: NDArray[Any]) -> Any:
+    def _place_of(self, values: NDArray[Any] | Spool, *shape: int) -> Any:
         name = values.dtype.name
         assert name in TYPES, f"arrays of {name} are not kept"
         begin = self.sizes.get(name, 0)
-        self.arrays.setdefault(name, []).append(values.ravel())
+        self.arrays.setdefault(name, []).append(values)
         self.sizes[name] = begin + values.size
-        return {ARRAY: [name, begin, *values.shape]}
+        return {ARRAY: [name, begin, *shape]}
 
 
 def unpacked(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
@@ -91,8 +91,8 @@ def unpacked(tree: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
     if ARRAY in tree:
         name, begin, *shape = tree[ARRAY]
         return arrays[name][begin : begin + int(np.prod(shape))].reshape(shape).copy()
-    if BYTES in tree:
-        return bytearray(unpacked(tree[BYTES], arrays).tobytes())
+    if SPOOL in tree:
+        return Spool(unpacked(tree[SPOOL], arrays).tobytes())
     if TUPLE in tree:
         return tuple(unpacked(each, arrays) for each in tree[TUPLE])
     if DICT in tree:

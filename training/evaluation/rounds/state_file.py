@@ -29,7 +29,8 @@ def write_state(path: Path, key: Key, pictures: int, counted: Mapping[str, Any])
     packed = Packed.of(dict(counted))
     head = json.dumps({"format": FORMAT, "key": key, "pictures": pictures, "counted": packed.tree}).encode()
     with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
-        for name, arrays in {HEAD: [np.frombuffer(head, np.uint8)], **packed.arrays}.items():
+        parts = {HEAD: [np.frombuffer(head, np.uint8)], **packed.arrays}
+        for name, arrays in parts.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 size = sum(each.size for each in arrays)
                 np.lib.format.write_array_header_2_0(
