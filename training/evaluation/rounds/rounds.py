@@ -46,7 +46,8 @@ class Rounds:
         counted: Mapping[str, Any],
         unit: str = "picture",
     ) -> Iterator[Look]:
-        """The looks that have not been counted yet; each must have been counted when the next one is taken.
+        """The looks that have not been counted yet; each must have been counted when the next one is taken, and has no
+        scores any more then.
 
         Args:
             name: of this round, among those through the set.
@@ -69,6 +70,7 @@ class Rounds:
         )
         for look in bar:
             yield look
+            look.found.scores.clear()  # many large maps, which would stay while the next picture is looked at
             done += 1
             if self.memory is not None and time.monotonic() >= self._next:
                 self._keep(name, done, counted)
