@@ -32,7 +32,7 @@ from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 HYBRID = "hybrid"
 SCORE_PARTS = ("likelihood", "posterior")
 """Of the hybrid score."""
-KEPT, KEPT_OF_FOLD = 1 << 24, 1 << 22
+KEPT, KEPT_OF_FOLD = 1 << 23, 1 << 22
 """Pixels of all scores together, and of those of one fold, that are ranked exactly: so many scores take no more memory
 than few."""
 PICTURE_BYTES = 1 << 27
