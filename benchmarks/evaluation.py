@@ -22,7 +22,7 @@ from densehybrid_ros.bench.ways import wait_for_engine
 from densehybrid_ros.core.scenes import ScoredImage
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
-from densehybrid_ros.engines.choice import ENGINES
+from densehybrid_ros.engines.choice import ENGINES, choose
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.taxonomies import prediction_table
@@ -55,8 +55,10 @@ def main() -> None:
         "plain": PlainSegmenter.load(arguments.weights, "auto", "fp32"),
         "ours": Segmenter.load(arguments.weights, "auto", "fp32", 0, arguments.engine),
     }
-    if arguments.engine != "torch":
-        wait_for_engine(segmenters["ours"], np.zeros((height, width, 3), np.uint8), arguments.engine)
+    ours = segmenters["ours"]
+    engine = choose(arguments.engine, ours.device, ours.precision).name  # what auto and tensorrt come to here
+    if engine != "torch":
+        wait_for_engine(ours, np.zeros((height, width, 3), np.uint8), engine)
     with tempfile.TemporaryDirectory() as folder:
         seeds = range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + arguments.pictures)
         render_camvid(Path(folder), "val", seeds, width, height)

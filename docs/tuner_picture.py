@@ -25,7 +25,7 @@ from selenium import webdriver
 from densehybrid_ros.pictures import write_picture
 
 OUT = Path(__file__).with_name("images") / "tuner.jpg"
-QUALITY = 82
+QUALITY = 70
 PATIENCE = 300.0
 """s"""
 READY = """

@@ -55,7 +55,7 @@ NOTHING = Scene(np.empty((0, 0), np.uint8), np.empty((0, 0), np.float32), np.emp
 class ScoredImage:
     """Several scores of one image, at the image's own size, for evaluation."""
 
-    scores: Mapping[str, NDArray[np.float32]]
+    scores: dict[str, NDArray[np.float32]]
     """(H, W) by name."""
     semantic: NDArray[np.uint8]
     """(H, W), 0..K−1; (0, 0) where it was not asked for."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.labels import IGNORE, OUTLIER
+from densehybrid_ros.metrics.cells import HALF
 from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
@@ -45,11 +46,12 @@ class RangeRow:
 class RangeTable:
     """Collects the pixels of many frames."""
 
-    def __init__(self, pictures: int = 0, kept_pixels: int = KEPT_PIXELS) -> None:
-        """`pictures`: how many frames will come, where they are to be drawn anew; `kept_pixels`: ranked exactly."""
+    def __init__(self, pictures: int = 0, kept_pixels: int = KEPT_PIXELS, picture_bytes: int = MEMORY) -> None:
+        """`pictures`: how many frames will come, where they are to be drawn anew, and `picture_bytes` for all of them;
+        `kept_pixels`: ranked exactly."""
         self._all = ScoreSketch(kept_pixels)
-        self._bins = [ScoreSketch(int(KEPT_IN_BIN * kept_pixels)) for _ in EDGES[1:]]
-        self._pictures = [PictureScores(pictures, MEMORY // len(EDGES)) for _ in EDGES] if pictures else []
+        self._bins = [ScoreSketch(int(KEPT_IN_BIN * kept_pixels), HALF) for _ in EDGES[1:]]
+        self._pictures = [PictureScores(pictures, picture_bytes // len(EDGES)) for _ in EDGES] if pictures else []
         """Of the rows."""
 
     def add(self, score: Array, truth: Array, metres: Array | None = None) -> None:
@@ -85,6 +87,11 @@ class RangeTable:
             if self._pictures:
                 self._pictures[place].add(scores[inside], outliers[inside])
 
+    @property
+    def pixels(self) -> int:
+        """Labelled ones so far."""
+        return int(self._all.counts.sum())
+
     def points(self) -> OperatingPoints | None:
         """Of all pixels together; None where there are no pixels of one kind."""
         return self.row_points()[0]
@@ -107,6 +114,10 @@ class RangeTable:
         """For each of `rows`, its points in each draw, None in draws that lack a kind of pixels; None where it does."""
         pairs = zip(self.row_points(), self._pictures, strict=True)
         return [pictures.drawn(draws, points) if points else None for points, pictures in pairs]
+
+    def drawn_rates(self, draws: NDArray[np.int64], threshold: float) -> list[NDArray[np.float64]]:
+        """For each of `rows`, (B, 2) false- and true-positive rate of score ≥ threshold in each draw (B, P)."""
+        return [pictures.drawn_rates(draws, threshold) for pictures in self._pictures]
 
 
 def _row(pixels: ScoreSketch, low: float | None, high: float | None) -> RangeRow:

@@ -6,19 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.labels import IGNORE, OUTLIER
-from densehybrid_ros.metrics.picture_scores import PictureScores
+from densehybrid_ros.metrics.cells import FINE, Resolution
+from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
-from densehybrid_ros.metrics.score_sketch import FINE, KEPT_PIXELS, Resolution, ScoreSketch
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS, ScoreSketch
 from densehybrid_ros.metrics.tensors import Array, on_host
 
 
 class RankingPool:
     """Collects pixels of many images and ranks them together, in constant memory (see `score_sketch`)."""
 
-    def __init__(self, kept_pixels: int = KEPT_PIXELS, pictures: int = 0, resolution: Resolution = FINE) -> None:
-        """`pictures`: how many will come, where they are to be drawn anew."""
+    def __init__(
+        self,
+        kept_pixels: int = KEPT_PIXELS,
+        pictures: int = 0,
+        resolution: Resolution = FINE,
+        picture_bytes: int = MEMORY,
+    ) -> None:
+        """`pictures`: how many will come, where they are to be drawn anew; `picture_bytes` are for all of them."""
         self._scores = ScoreSketch(kept_pixels, resolution)
-        self.pictures = PictureScores(pictures) if pictures else None
+        self.pictures = PictureScores(pictures, picture_bytes) if pictures else None
         """Each by itself."""
 
     def add(self, score: Array, truth: Array) -> None:

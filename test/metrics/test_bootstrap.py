@@ -176,8 +176,6 @@ def test_memory_does_not_grow_with_the_pictures() -> None:
     sizes = []
     for each in (few, many):
         each.add(scores, anomalous)
-        (cells,) = each._cells
-        assert cells is not None
-        sizes.append(cells.edges.nbytes + cells.below.nbytes)
+        sizes.append(each._spool.size)
     assert 10 * sizes[0] < MEMORY
     assert 3000 * sizes[1] < 1.2 * MEMORY

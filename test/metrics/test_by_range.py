@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from densehybrid_ros.metrics.by_range import RangeRow, RangeTable, range_of_disparity, table_dict, table_text
+from densehybrid_ros.metrics.cells import EDGE_BYTES, FINE, HALF
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 
 Frame = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -178,3 +179,19 @@ def test_a_large_frame_is_added_in_a_moment() -> None:
         table.add(score, truth, metres)
         durations.append(time.perf_counter() - begin)
     assert min(durations) < 0.25  # measured: 0.03 s; the machine may be busy
+
+
+def test_a_long_set_takes_the_memory_that_is_set_aside_and_no_more() -> None:
+    """Frames whose scores spread ever more, so that no cells can stay as they are."""
+    table, rng = RangeTable(kept_pixels=1 << 16), np.random.default_rng(0)
+    shape = 256, 256
+    for number in range(20):
+        truth = (rng.random(shape) < 0.2).astype(np.uint8)
+        score = (rng.standard_normal(shape) + truth) * 3.0**number
+        table.add(score.astype(np.float32), truth, rng.uniform(5, 50, shape).astype(np.float32))
+    for sketch, resolution in zip((table._all, *table._bins), (FINE, *[HALF] * 9), strict=True):
+        assert sketch._cells is not None
+        used = sketch._cells.edges.nbytes + sketch._cells.inside.nbytes
+        assert 0.3 * EDGE_BYTES * resolution.most_edges < used <= EDGE_BYTES * resolution.most_edges
+    twenty = 20 * EDGE_BYTES * (FINE.most_edges + 9 * HALF.most_edges)
+    assert twenty < 350 * 2**20, "so much of 1.5 GB is left for the rest"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import write_whole
-from densehybrid_ros.models.checkpoint import content_hash
+from densehybrid_ros.models.checkpoint import content_hash, weights_hash
 from densehybrid_ros.models.tensor_files import read_safetensors
 from densehybrid_ros.training.baselines.known_image import Statistics
 
@@ -61,12 +61,7 @@ def load_statistics(path: Path, weights: str) -> tuple[dict[str, dict[str, Tenso
     Raises:
         SetupError: no such file, not one of `densehybrid fit-score`, altered, or of other weights.
     """
-    metadata, tensors = read_safetensors(path, "statistics file")
-    if metadata.get("format") != FORMAT:
-        raise SetupError(f"statistics file {path} has no {FORMAT} metadata; write one by densehybrid fit-score")
-    if content_hash(tensors) != metadata.get("sha256"):
-        raise SetupError(f"statistics file {path} was altered: its tensors do not match the stored hash; fit it anew")
-    origin = _origin(path, metadata.get("origin", ""))
+    tensors, origin = _read(path)
     if origin.weights != weights:
         raise SetupError(
             f"statistics file {path} was fitted to other weights or scales (hash {origin.weights[:12]}…, these have "
@@ -77,6 +72,34 @@ def load_statistics(path: Path, weights: str) -> tuple[dict[str, dict[str, Tenso
         score, _, name = key.partition(".")
         found.setdefault(score, {})[name] = value
     return found, origin
+
+
+def statistics_of_each(files: Sequence[Path], weights: Sequence[Path]) -> list[Path | None]:
+    """For each of the weights the file that was fitted to them; None where none of `files` was.
+
+    Raises:
+        SetupError: two files are of the same weights, one is of none of them, or as `load_statistics`.
+    """
+    hashes = [weights_hash(each) for each in weights]
+    found: dict[str, Path] = {}
+    for file in files:
+        fitted = _read(file)[1].weights
+        if fitted not in hashes:
+            names = ", ".join(map(str, weights))
+            raise SetupError(f"statistics file {file} was fitted to none of {names}; leave it out, or fit it anew")
+        if fitted in found:
+            raise SetupError(f"statistics files {found[fitted]} and {file} are of the same weights; give one of them")
+        found[fitted] = file
+    return [found.get(each) for each in hashes]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Origin]:
+    metadata, tensors = read_safetensors(path, "statistics file")
+    if metadata.get("format") != FORMAT:
+        raise SetupError(f"statistics file {path} has no {FORMAT} metadata; write one by densehybrid fit-score")
+    if content_hash(tensors) != metadata.get("sha256"):
+        raise SetupError(f"statistics file {path} was altered: its tensors do not match the stored hash; fit it anew")
+    return tensors, _origin(path, metadata.get("origin", ""))
 
 
 def _origin(path: Path, text: str) -> Origin:

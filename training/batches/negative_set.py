@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from densehybrid_ros.training.datasets.listing import whole_pairs
 
 KEPT = 256
 """Pictures that each process keeps decoded."""
+_FORGETTING = threading.Lock()
+"""Several threads may read of one set; not its own, as a set is sent to other processes."""
 
 
 class NegativeSet:
@@ -26,15 +29,18 @@ class NegativeSet:
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """RGB and segment ids; the last ones are kept decoded, which small sets are whole."""
-        if index not in self._cache:
+        kept = self._cache.get(index)  # another thread may drop it
+        if kept is not None:
+            return kept
+        image_path, label_path = self.pairs[index]
+        image, segments = read_rgb(image_path), read_labels(label_path)
+        if image.shape[:2] != segments.shape:
+            raise SetupError(f"{image_path} and its annotation {label_path} differ in size")
+        with _FORGETTING:
             while len(self._cache) >= KEPT:
                 self._cache.pop(next(iter(self._cache)))
-            image_path, label_path = self.pairs[index]
-            image, segments = read_rgb(image_path), read_labels(label_path)
-            if image.shape[:2] != segments.shape:
-                raise SetupError(f"{image_path} and its annotation {label_path} differ in size")
             self._cache[index] = image, segments
-        return self._cache[index]
+        return image, segments
 
     def random_picture(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         return self.read(int(rng.integers(len(self.pairs))))

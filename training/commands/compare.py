@@ -3,18 +3,22 @@ one table.
 
 Every --set is one more data set, as `densehybrid evaluate NAME --root ROOT --split SPLIT` takes it; without --weights
 the bundled ones are taken. The network runs once over a set for all scores of one weights file. All other options are
-those of `densehybrid evaluate`: --scores, --components, --negatives, --device and so on.
+those of `densehybrid evaluate`: --scores, --components, --negatives, --device and so on. --statistics takes those of
+several weights.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from densehybrid_ros.errors import SetupError, chosen
 from densehybrid_ros.metrics.table import table_lines
 from densehybrid_ros.models.checkpoint import BUNDLED
+from densehybrid_ros.training.baselines.statistics_file import statistics_of_each
 from densehybrid_ros.training.commands.evaluate import evaluate_parser, examined, task_of
 from densehybrid_ros.training.reports.comparison import FIGURES, Compared, comparison_table, distinct_names
 from densehybrid_ros.training.reports.document import Document, Part
@@ -56,32 +60,50 @@ def _figures(text: str) -> list[str]:
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
+    """And what belongs to each of them."""
     parser.add_argument("--weights", nargs="+", default=[""], metavar="FILE", help=".safetensors; default: the bundled")
+    parser.add_argument(
+        "--statistics",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="of fit-score, in any order: each says of which weights it is; else what lies beside these",
+    )
 
 
 def compared(options: argparse.Namespace, sets: Sequence[Sequence[str]], others: Sequence[str]) -> list[Compared]:
     """All weights on all sets.
 
     Args:
-        options: weights ("" = the bundled ones) and outputs.
+        options: weights ("" = the bundled ones), statistics of some of them, and outputs.
         sets: name, and root and split where they are given.
         others: arguments of `densehybrid evaluate`.
 
     Raises:
-        SetupError: a weights file or a set is named twice, a file cannot be written, or as the protocols.
+        SetupError: a weights file or a set is named twice, a file cannot be written, or as `statistics_of_each` and the
+            protocols.
     """
     for what, given in (("weights file", options.weights), ("set", [" ".join(each) for each in sets])):
         if len(set(given)) < len(given):
             raise SetupError(f"a {what} is named twice; name each once")
     refuse_outputs(options.json, options.report)
-    names = distinct_names([each or str(BUNDLED) for each in options.weights])
+    files = [Path(each) if each else BUNDLED for each in options.weights]
+    names, statistics = distinct_names(list(map(str, files))), statistics_of_each(options.statistics, files)
     wanted = [(title, evaluate_options(given, others)) for title, given in zip(set_titles(sets), sets, strict=True)]
     results: list[Compared] = []
     for title, asked in wanted:
-        for name, path in zip(names, options.weights, strict=True):
-            report = examined(task_of({**asked, "weights": path, "report": options.report}))
+        for name, path, fitted in zip(names, options.weights, statistics, strict=True):
+            resume = asked["resume"] and asked["resume"] / folder_name(title) / folder_name(name)
+            own = {"weights": path, "statistics": fitted, "resume": resume}
+            report = examined(task_of({**asked, **own, "report": options.report}))
             results.append(Compared(name, title, report.figures, report.pictures))
     return results
+
+
+def folder_name(title: str) -> str:
+    """As in "camvid_val" of "camvid/val"."""
+    return re.sub(r"[^\w.-]+", "_", title).lstrip(".") or "_"
 
 
 def evaluate_options(given: Sequence[str], others: Sequence[str]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from densehybrid_ros.training.reports.outputs import add_outputs, refuse_outputs
 def main(argv: list[str] | None = None) -> None:
     parser = evaluate_parser("densehybrid evaluate")
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
+    add_statistics(parser)
     add_outputs(parser)
     options = vars(parser.parse_args(argv))
     files = options.pop("json"), options["report"]
@@ -49,7 +50,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def evaluate_parser(prog: str) -> argparse.ArgumentParser:
-    """What says how weights are evaluated on a data set; not which weights, and where the figures go."""
+    """What says how weights are evaluated on a data set; not which weights, with which
+    statistics, and where the figures go."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("name", choices=DATASETS, metavar="NAME", help=", ".join(DATASETS))
     parser.add_argument("--root", type=Path, help="folder of the data set")
@@ -61,7 +63,7 @@ def evaluate_parser(prog: str) -> argparse.ArgumentParser:
         help="paste them into every picture: anomalies for sets that have none",
     )
     parser.add_argument("--scores", default="all", help="names joined by commas; all, baselines, or none")
-    add_score_options(parser)
+    add_score_setting(parser)
     parser.add_argument("--no-miou", dest="segmentation", action="store_false", help="scores alone")
     parser.add_argument(
         "--target-tpr",
@@ -103,17 +105,29 @@ def evaluate_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--inference-width", type=int, default=0, help="px; 0 = the weights' own, -1 = native")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--engine", choices=ENGINES, default="torch", help="what runs the network; see docs/node.md")
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="keep there what has been measured; started again, a run that was broken off goes on",
+    )
+    parser.add_argument("--processes", type=int, default=1, help="that look at pictures; on CUDA one per GPU")
+    parser.add_argument("--workers", type=int, default=1, help="threads that read pictures ahead, of one process")
     return parser
 
 
-def add_score_options(parser: argparse.ArgumentParser) -> None:
-    """What baselines are made of."""
+def add_statistics(parser: argparse.ArgumentParser) -> None:
+    """That some baselines need."""
     parser.add_argument("--statistics", type=Path, help="of fit-score; without it what lies beside the weights")
+
+
+def add_score_setting(parser: argparse.ArgumentParser) -> None:
+    """By which some scores are computed."""
     parser.add_argument("--score-setting", action="append", default=[], metavar="NAME=VALUE", help="docs/evaluation.md")
 
 
 def task_of(options: dict[str, Any]) -> Task:
-    """Of the options of `evaluate_parser`, `weights` and `report`."""
+    """Of the options of `evaluate_parser`, `weights`, `statistics` and `report`."""
     name, scores = options.pop("name"), scores_named(options.pop("scores"))
     settings, report = score_settings(options.pop("score_setting")), bool(options.pop("report"))
     return Task(DATASETS[name], scores, score_settings=settings, report=report, **options)

@@ -23,7 +23,7 @@ from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.training.baselines.baselines import BASELINES
 from densehybrid_ros.training.baselines.loading import loaded_with_baselines
 from densehybrid_ros.training.baselines.settings import score_settings
-from densehybrid_ros.training.commands.evaluate import add_score_options
+from densehybrid_ros.training.commands.evaluate import add_score_setting, add_statistics
 from densehybrid_ros.training.submissions.benchmarks import BENCHMARKS, Benchmark, Result, in_cityscapes_classes
 
 ANY_SCORE = {**SCORES, **BASELINES}
@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--method", default="DenseHybrid", help="by which the benchmark files the results")
     parser.add_argument("--score", default="hybrid", help=", ".join(ANY_SCORE))
-    add_score_options(parser)
+    add_statistics(parser)
+    add_score_setting(parser)
     parser.add_argument("--weights", default="", help="a .safetensors file; without it the bundled weights")
     parser.add_argument("--inference-width", type=int, default=0, help="px; 0 = the weights' own, -1 = native")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")

@@ -7,11 +7,12 @@ The distance of a pixel is baseline·fx/disparity, with the disparity that comes
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +40,21 @@ from densehybrid_ros.metrics.by_range import (
 )
 from densehybrid_ros.metrics.table import Ends
 from densehybrid_ros.pictures import read_labels, read_rgb
-from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.training.evaluation.evidence.frames import PictureRanks
 from densehybrid_ros.training.evaluation.evidence.gathering import Picture, draw_extremes, evidence
 from densehybrid_ros.training.evaluation.pictures import scores_text
 from densehybrid_ros.training.evaluation.range_false_alarms import RangeFalseAlarms
+from densehybrid_ros.training.evaluation.reliability import RangePromises, promised
+from densehybrid_ros.training.evaluation.rounds.looks import InTurn
+from densehybrid_ros.training.evaluation.rounds.of_task import rounds_of
+from densehybrid_ros.training.evaluation.rounds.reading import Labelled, Reader
+from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 from densehybrid_ros.training.evaluation.task import Report, Task
-from densehybrid_ros.training.evaluation.validate import KEPT, kept_of_each, ranked
+from densehybrid_ros.training.evaluation.validate import KEPT, kept_of_each, picture_bytes_of_each, ranked
 
 TRAIN_IDS = {NON_HAZARD_TRAIN_ID, FREE_TRAIN_ID, OBSTACLE_TRAIN_ID, IGNORE}
+RoundsBy: TypeAlias = Callable[[Reader, Sequence[Path], int], AbstractContextManager[Rounds]]
+"""Reader, its files and the number of its frames → the rounds through them."""
 NAMED_AT_MOST = 10
 """Frames that a warning names."""
 
@@ -75,12 +82,12 @@ def examine_drives(task: Task) -> Report:
         SetupError: negatives are to be pasted, more or less than scores is asked for, or as
             `evaluate_lostandfound`.
     """
-    if task.overlays or task.target_tpr or task.components or not task.scores:
-        options = "--overlays, --target-tpr, --components and --scores none"
+    if task.overlays or task.components or not task.scores:
+        options = "--overlays, --components and --scores none"
         raise SetupError(f"of {task.dataset.name} there are scores alone; leave {options} out")
     if task.negatives:
         raise SetupError(f"--negatives needs a set with classes; {task.dataset.name} has none")
-    root = task.folder
+    root, promises = task.folder, promised(task.segmenter, task.scores, task.target_tpr)  # refused before the long run
     ranks = PictureRanks(task.scores[0], classes=1) if task.report else None
     result = evaluate_lostandfound(
         task.segmenter,
@@ -90,6 +97,7 @@ def examine_drives(task: Task) -> Report:
         by_range=task.by_range,
         draw=task.intervals > 0,
         ranks=ranks,
+        rounds_by=partial(rounds_of, task),
     )
     warn_of_gaps(result, task.by_range)
     figures, rows = _figures(task, result), len(EDGES) if task.by_range else 1
@@ -108,6 +116,12 @@ def examine_drives(task: Task) -> Report:
         lines += alarms.text()
         if drawn is not None:
             figures["intervals"]["fpr_at"] = alarms.intervals
+    if promises := [each for each in promises if result.tables[each.score].points()]:
+        kept = RangePromises(promises, result.tables, rows, drawn)
+        figures["target_tpr"] = kept.figures()
+        lines += ["", *kept.text()]
+        if drawn is not None:
+            figures["intervals"]["target_tpr"] = kept.intervals
     text = "\n".join(lines)
     if ranks is None:
         return Report(figures, text)
@@ -131,6 +145,7 @@ def evaluate_lostandfound(
     by_range: bool = True,
     draw: bool = False,
     ranks: PictureRanks | None = None,
+    rounds_by: RoundsBy | None = None,
 ) -> RangeEvaluation:
     """Runs the network over the labelled frames of a split, each at its own size.
 
@@ -138,6 +153,7 @@ def evaluate_lostandfound(
         by_range: distances are read; else all pixels are in the overall row alone.
         draw: sets will be drawn of the frames.
         ranks: also gets every frame.
+        rounds_by: how the frames are gone through; None = by `segmenter`, in this process.
 
     Raises:
         SetupError: no such split, no labelled frame, a file that is broken or of another size than its image, or a
@@ -149,28 +165,57 @@ def evaluate_lostandfound(
         raise SetupError(
             f"none of the {len(frames)} frames in {root}, split {split}, has labels; unpack gtCoarse there"
         )
-    kept = kept_of_each(KEPT, len(scores))
+    kept, own = kept_of_each(KEPT, len(scores)), picture_bytes_of_each(len(scores))
     result = RangeEvaluation(
-        tables={name: RangeTable(len(labelled) if draw else 0, kept) for name in scores},
+        tables={name: RangeTable(len(labelled) if draw else 0, kept, own) for name in scores},
         judged=labelled,
         without_range=[frame.name for frame in labelled if not (frame.disparity and frame.camera)],
         without_labels=[frame.name for frame in frames if not (frame.label_ids or frame.label_train_ids)],
     )
-    counting = False
-    bar = progress_bar(labelled, progress, desc=f"evaluate {split}", unit="frame", leave=False)
-    for index, frame in enumerate(bar):
-        image, truth = read_rgb(frame.left), frame_truth(frame)
-        metres = frame_metres(frame) if by_range else None
-        counting = counting or bool((truth != IGNORE).any())
-        found = segmenter.scored(image, scores)
-        for name, score in found.scores.items():
-            with ranked(f"frame {frame.name}", name):
-                result.tables[name].add(score, truth, metres)
-        if ranks is not None:
-            ranks.add(index, frame.name, found, truth)
-    if not counting:
+    reader = FrameReader(labelled, by_range)
+    counted = {"tables": result.tables, **({} if ranks is None else {"evidence": ranks})}
+    with (rounds_by or partial(_in_turn, segmenter, progress))(reader, reader.files, len(labelled)) as rounds:
+        for look in rounds.go("frames", range(len(labelled)), scores, False, counted, unit="frame"):
+            frame = labelled[look.index]
+            for name, score in look.found.scores.items():
+                with ranked(f"frame {frame.name}", name):
+                    result.tables[name].add(score, look.truth, look.metres)
+            if ranks is not None:
+                ranks.add(look.index, frame.name, look.found, look.truth)
+    if not any(table.pixels for table in result.tables.values()):
         raise SetupError(f"every pixel of the labels in {root}, split {split}, is ignored; nothing can be ranked")
     return result
+
+
+@contextmanager
+def _in_turn(
+    segmenter: Segmenter, progress: bool, reader: Reader, files: Sequence[Path], frames: int
+) -> Iterator[Rounds]:
+    yield Rounds(InTurn(segmenter, reader), progress=progress)
+
+
+@dataclass(frozen=True)
+class FrameReader:
+    """Of labelled frames; the truth is binary."""
+
+    frames: Sequence[DriveFrame]
+    by_range: bool
+    """Distances are read."""
+
+    @property
+    def files(self) -> list[Path]:
+        """All that are read."""
+        every = [
+            file
+            for frame in self.frames
+            for file in (frame.left, frame.label_ids, frame.label_train_ids, frame.disparity, frame.camera)
+        ]
+        return [file for file in every if file]
+
+    def read(self, index: int) -> Labelled:
+        frame = self.frames[index]
+        metres = frame_metres(frame) if self.by_range else None
+        return Labelled(read_rgb(frame.left), frame_truth(frame), metres)
 
 
 def frame_truth(frame: DriveFrame) -> NDArray[np.uint8]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.components import (
     ComponentOverlaps,
@@ -21,8 +20,8 @@ from densehybrid_ros.metrics.components import (
 from densehybrid_ros.metrics.figures import percent
 from densehybrid_ros.metrics.ranking import OperatingPoints, best_f1
 from densehybrid_ros.metrics.table import Ends, percent_cells, percent_headings, table_lines
-from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.training.datasets.pairs import LabelledSource
+from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,18 @@ class FoundComponents:
 
 
 def examine_components(
-    segmenter: Segmenter,
+    rounds: Rounds,
     source: LabelledSource,
     points: Mapping[str, OperatingPoints],
     sizes: ComponentSizes,
     draws: NDArray[np.int64] | None = None,
-    progress: bool = True,
 ) -> list[FoundComponents]:
     """For each score of `points`, which are those of all pixels of `source`; `draws` (B, P) of them for intervals."""
     best = {name: best_f1(each) for name, each in points.items()}
     overlaps: dict[str, list[ComponentOverlaps]] = {name: [] for name in best}
-    for index in progress_bar(range(len(source)), progress, desc="components", unit="picture", leave=False):
-        image, truth = source.read(index)
-        anomalies = binary_truth(truth, len(source.classes))
-        for name, score in segmenter.scored(image, list(best)).scores.items():
+    for look in rounds.go("components", range(len(source)), list(best), False, overlaps):
+        anomalies = binary_truth(look.truth, len(source.classes))
+        for name, score in look.found.scores.items():
             overlaps[name].append(component_overlaps(score >= best[name][1], anomalies, sizes))
     return [
         FoundComponents(

@@ -19,9 +19,9 @@ from densehybrid_ros.labels import relabelled
 from densehybrid_ros.metrics.open_set import OpenSet, OpenSetCounts, drawn_open_sets, open_set_counts
 from densehybrid_ros.metrics.ranking import OperatingPoints, threshold_at_tpr
 from densehybrid_ros.metrics.table import Ends, percent_cells, percent_headings, table_lines
-from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 from densehybrid_ros.training.evaluation.pasted_set import file_of
+from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 from densehybrid_ros.training.evaluation.validate import predictions
 
 TARGET_TPR = 0.95
@@ -87,25 +87,25 @@ def thresholds_of(fold_points: Sequence[Mapping[str, OperatingPoints]]) -> dict[
 
 def examine_open_set(
     segmenter: Segmenter,
+    rounds: Rounds,
     source: LabelledSource,
     halves: Halves,
     thresholds: Mapping[str, tuple[float, float]],
     draws: NDArray[np.int64] | None = None,
-    progress: bool = True,
 ) -> list[OpenSetFolds]:
     """For each score that has thresholds.
 
     Args:
+        segmenter: whose classes are seen.
         thresholds: of both folds; a pixel is taken for unknown where score ≥ threshold.
         draws: (B, P) sets drawn of the pictures, for intervals.
     """
     table = predictions(segmenter, source)
     pictures: dict[str, list[OpenSetCounts]] = {name: [] for name in thresholds}
-    for index in progress_bar(range(len(source)), progress, desc="open set", unit="picture", leave=False):
-        image, truth = source.read(index)
-        seen = segmenter.scored(image, list(thresholds), semantic=True)
-        unknown = {name: seen.scores[name] >= thresholds[name][halves.of[index]] for name in thresholds}
-        counted = open_set_counts(relabelled(seen.semantic, table), truth, len(source.classes), unknown)
+    for look in rounds.go("open set", range(len(source)), list(thresholds), True, pictures):
+        at = {name: both[halves.of[look.index]] for name, both in thresholds.items()}
+        unknown = {name: look.found.scores[name] >= threshold for name, threshold in at.items()}
+        counted = open_set_counts(relabelled(look.found.semantic, table), look.truth, len(source.classes), unknown)
         for name, counts in counted.items():
             pictures[name].append(counts)
     return [_in_folds(name, halves, thresholds[name], counts, draws) for name, counts in pictures.items()]

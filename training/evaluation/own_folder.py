@@ -32,6 +32,8 @@ def examine_folder(task: Task) -> Report:
         print(f"warning: {unread}", file=sys.stderr)
     if not masked and (task.overlays is None or task.report):
         raise SetupError(f"{root} has no masks/ to judge by; add them, or ask for --overlays DIR alone")
+    if not masked and task.resume:
+        raise SetupError("--resume keeps what is measured; overlays alone are no figures, leave it out")
     figures = examine_pictures(replace(task, overlays=None), RankingPool) if masked else None
     if task.overlays is None:
         assert figures is not None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from densehybrid_ros.metrics.cells import FINE, Resolution
+from densehybrid_ros.metrics.picture_scores import MEMORY
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS
@@ -14,8 +16,14 @@ from densehybrid_ros.metrics.tensors import Array
 class PicturePool(RankingPool):
     """Points are those of all pixels together, the result is the mean over pictures with both kinds of pixels."""
 
-    def __init__(self, kept_pixels: int = KEPT_PIXELS, pictures: int = 0) -> None:
-        super().__init__(kept_pixels, pictures)
+    def __init__(
+        self,
+        kept_pixels: int = KEPT_PIXELS,
+        pictures: int = 0,
+        resolution: Resolution = FINE,
+        picture_bytes: int = MEMORY,
+    ) -> None:
+        super().__init__(kept_pixels, pictures, resolution, picture_bytes)
         self._rankings: list[Ranking | None] = []
         """By picture; None of those with one kind of pixels alone."""
 

@@ -36,6 +36,9 @@ from densehybrid_ros.training.evaluation.open_set import (
     thresholds_of,
 )
 from densehybrid_ros.training.evaluation.reliability import Promise, promised, reached_intervals, reached_text
+from densehybrid_ros.training.evaluation.rounds.of_task import files_of, rounds_of
+from densehybrid_ros.training.evaluation.rounds.reading import PictureReader
+from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 from densehybrid_ros.training.evaluation.task import Report, Task
 from densehybrid_ros.training.evaluation.validate import Drawn, Evaluation, evaluate
 
@@ -60,31 +63,41 @@ def examine_pictures(task: Task, pool: type[RankingPool]) -> Report:
     thresholds = _thresholds(task, scores)  # refused before the long run
     shown = SetEvidence(source, scores) if task.report else None
     halves = halves_of(source) if task.open_set and task.segmentation and scores and not binary else None
-    folds = halves.of if halves else ()
-    result = evaluate(
-        segmenter,
-        source,
-        scores,
-        pool=pool,
-        segmentation=task.segmentation,
-        folds=folds,
-        intervals=task.intervals,
-        watch=None if shown is None else shown.watch,
-    )
-    if not (binary or result.rankings or result.segmentation.known_percents()):
-        raise SetupError(f"{source.name}: no pixel counts; densehybrid check-data says which ids there are")
-    if binary and not result.rankings:
-        raise SetupError(f"{source.name}: pixels of one kind alone; anomalies (1) and inliers (0) are needed to rank")
+    with rounds_of(task, PictureReader(source), files_of(source), len(source)) as rounds:
+        result = evaluate(
+            segmenter,
+            source,
+            scores,
+            pool=pool,
+            segmentation=task.segmentation,
+            folds=halves.of if halves else (),
+            intervals=task.intervals,
+            watcher=shown,
+            rounds=rounds,
+        )
+        _refuse_nothing(source, binary, result)
+        sections = list(_sections(task, source, rounds, result, thresholds, halves))
     name = source.name if task.negatives else task.dataset.name
     figures = report_of(f"{name}, by picture" if task.per_picture else name, task.weights_name, result)
     lines = [report_text(figures)]
-    for section in _sections(task, source, result, thresholds, halves):
+    for section in sections:
         figures[section.name] = section.figures
         lines += ["", *section.text] if section.name != "target_tpr" or task.target_tpr else []
         if result.drawn:
             figures["intervals"][section.name] = section.intervals
     more, pictures = ({}, ()) if shown is None else shown.figures(segmenter, result.points)
     return Report({**figures, **more}, "\n".join(lines), pictures)
+
+
+def _refuse_nothing(source: LabelledSource, binary: bool, result: Evaluation) -> None:
+    """
+    Raises:
+        SetupError: no pixel counts, or those of one kind alone.
+    """
+    if not (binary or result.rankings or result.segmentation.known_percents()):
+        raise SetupError(f"{source.name}: no pixel counts; densehybrid check-data says which ids there are")
+    if binary and not result.rankings:
+        raise SetupError(f"{source.name}: pixels of one kind alone; anomalies (1) and inliers (0) are needed to rank")
 
 
 def _thresholds(task: Task, scores: list[str]) -> list[Promise]:
@@ -106,7 +119,12 @@ class Section:
 
 
 def _sections(
-    task: Task, source: LabelledSource, result: Evaluation, thresholds: Sequence[Promise], halves: Halves | None
+    task: Task,
+    source: LabelledSource,
+    rounds: Rounds,
+    result: Evaluation,
+    thresholds: Sequence[Promise],
+    halves: Halves | None,
 ) -> Iterator[Section]:
     """All that is asked for, where anything is ranked."""
     if thresholds and result.points:
@@ -114,9 +132,9 @@ def _sections(
     if task.fpr_at and result.points:
         yield _rates_section(result, task.fpr_at)
     if task.components and result.points:
-        yield _components_section(task, source, result)
+        yield _components_section(task, source, rounds, result)
     if halves and (at := thresholds_of(result.fold_points)):
-        yield _open_set_section(task.segmenter, source, result, halves, at)
+        yield _open_set_section(task.segmenter, source, rounds, result, halves, at)
 
 
 def _promises_section(result: Evaluation, thresholds: Sequence[Promise]) -> Section:
@@ -137,11 +155,10 @@ def _rates_section(result: Evaluation, rates: Sequence[float]) -> Section:
     return Section("fpr_at", false_alarms_figures(found), intervals, false_alarms_text(found, intervals))
 
 
-def _components_section(task: Task, source: LabelledSource, result: Evaluation) -> Section:
+def _components_section(task: Task, source: LabelledSource, rounds: Rounds, result: Evaluation) -> Section:
     drawn = result.drawn
-    found = examine_components(
-        task.segmenter, source, result.points, task.dataset.components, drawn.draws if drawn else None
-    )
+    draws = drawn.draws if drawn else None
+    found = examine_components(rounds, source, result.points, task.dataset.components, draws)
     intervals = {
         each.score: {"pixel_f1": _drawn_f1(result, drawn, each.score), **percent_ends(each.drawn)}
         for each in found
@@ -158,12 +175,13 @@ def _drawn_f1(result: Evaluation, drawn: Drawn, score: str) -> list[float | None
 def _open_set_section(
     segmenter: Segmenter,
     source: LabelledSource,
+    rounds: Rounds,
     result: Evaluation,
     halves: Halves,
     thresholds: Mapping[str, tuple[float, float]],
 ) -> Section:
     draws = result.drawn.draws if result.drawn else None
-    found = examine_open_set(segmenter, source, halves, thresholds, draws)
+    found = examine_open_set(segmenter, rounds, source, halves, thresholds, draws)
     intervals = {each.score: percent_ends(each.drawn) for each in found if each.drawn}
     return Section("open_set", open_set_figures(found), intervals, open_set_text(found, intervals))
 

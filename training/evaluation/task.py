@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,12 @@ class Task:
     statistics: Path | None = None
     """Of `densehybrid fit-score`; None: what lies beside the weights."""
     score_settings: ScoreSettings = PUBLISHED
+    processes: int = 1
+    """That look at pictures; on CUDA one per GPU."""
+    workers: int = 0
+    """Threads that read pictures ahead, of one process."""
+    resume: Path | None = None
+    """Folder in which it is kept what has been measured, for a run that goes on after this one was broken off."""
 
     @property
     def weights_name(self) -> str:
@@ -107,14 +113,20 @@ class Task:
         Raises:
             SetupError: a baseline needs statistics, and there are none or those of other weights.
         """
-        return loaded_with_baselines(
+        return self.loading()
+
+    @property
+    def loading(self) -> partial[Segmenter]:
+        """Gives the segmenter; can be sent to other processes, which may name a device of their own."""
+        return partial(
+            loaded_with_baselines,
             self.weights,
             self.scores,
-            self.device,
-            self.inference_width,
-            self.engine,
-            self.statistics,
-            self.score_settings,
+            device=self.device,
+            inference_width=self.inference_width,
+            engine=self.engine,
+            statistics=self.statistics,
+            settings=self.score_settings,
         )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +16,40 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import INLIER, OUTLIER, binary_truth, relabelled
 from densehybrid_ros.metrics.bootstrap import draws
-from densehybrid_ros.metrics.picture_scores import PictureScores
+from densehybrid_ros.metrics.cells import COARSE
+from densehybrid_ros.metrics.picture_scores import MEMORY, PictureScores
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
 from densehybrid_ros.metrics.ranking_pool import RankingPool
-from densehybrid_ros.metrics.score_sketch import COARSE, KEPT_PIXELS
+from densehybrid_ros.metrics.score_sketch import KEPT_PIXELS
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix, Segmentation, class_iou, drawn_confusions
-from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.taxonomies import BINARY_CLASSES, prediction_table
 from densehybrid_ros.training.datasets.pairs import LabelledSource
 from densehybrid_ros.training.evaluation.pasted_set import file_of
+from densehybrid_ros.training.evaluation.rounds.looks import InTurn
+from densehybrid_ros.training.evaluation.rounds.reading import PictureReader
+from densehybrid_ros.training.evaluation.rounds.rounds import Rounds
 
-Watch: TypeAlias = Callable[[int, ScoredImage, NDArray[np.uint8]], None]
-"""Takes the index of a picture, what the segmenter says of it and its open-set truth (H, W)."""
 HYBRID = "hybrid"
 SCORE_PARTS = ("likelihood", "posterior")
 """Of the hybrid score."""
-KEPT, KEPT_OF_FOLD = 1 << 25, 1 << 22
+KEPT, KEPT_OF_FOLD = 1 << 23, 1 << 22
 """Pixels of all scores together, and of those of one fold, that are ranked exactly: so many scores take no more memory
 than few."""
+PICTURE_BYTES = 1 << 27
+"""For the pictures of all scores together that are to be drawn anew."""
+
+
+class Watcher(Protocol):
+    """Also gets every picture, one after the other."""
+
+    @property
+    def counted(self) -> Mapping[str, Any]:
+        """What `watch` changes, as `Rounds.go` takes it."""
+        ...
+
+    def watch(self, index: int, found: ScoredImage, truth: NDArray[np.uint8]) -> None:
+        """The index of a picture, what the segmenter says of it and its open-set truth (H, W)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,8 @@ def evaluate(
     segmentation: bool = True,
     folds: Sequence[int] = (),
     intervals: int = 0,
-    watch: Watch | None = None,
+    watcher: Watcher | None = None,
+    rounds: Rounds | None = None,
 ) -> Evaluation:
     """Runs the network over every `stride`-th picture at the size of its labels.
 
@@ -91,7 +108,8 @@ def evaluate(
         segmentation: of sets with classes; else its figures are nan.
         folds: 0, 1, … for each picture of the set: each fold has points of its own as well.
         intervals: how many sets are drawn of the pictures, to tell how far each figure is to be trusted.
-        watch: also gets every picture, one after the other.
+        watcher: also gets every picture.
+        rounds: how the pictures are gone through; None = by `segmenter`, in this process.
 
     Raises:
         SetupError: the set has classes, and others than the weights, and no map between them is built in; or a score
@@ -103,19 +121,24 @@ def evaluate(
     judge = Judge(
         scores, pool, len(dataset.classes), table if segmentation else None, max(folds, default=-1) + 1, pictures
     )
-    for index in progress_bar(indices, progress, desc=f"evaluate {dataset.name}", unit="picture", leave=False):
-        image, truth = dataset.read(index)
-        found = segmenter.scored(image, judge.needed, semantic=judge.table is not None)
-        picture = file_of(dataset, index) or f"picture {index} of {dataset.name}"
-        judge.add(found, truth, folds[index] if folds else None, str(picture))
-        if watch is not None:
-            watch(index, found, truth)
+    rounds = rounds or Rounds(InTurn(segmenter, PictureReader(dataset)), progress=progress)
+    counted = {"judge": judge, **(watcher.counted if watcher else {})}
+    for look in rounds.go("pictures", indices, judge.needed, judge.table is not None, counted):
+        picture = file_of(dataset, look.index) or f"picture {look.index} of {dataset.name}"
+        judge.add(look.found, look.truth, folds[look.index] if folds else None, str(picture))
+        if watcher is not None:
+            watcher.watch(look.index, look.found, look.truth)
     return judge.evaluation(dataset.classes, intervals)
 
 
 def kept_of_each(together: int, scores: int) -> int:
     """Pixels that each of so many scores may keep."""
     return min(KEPT_PIXELS, together // max(scores, 1))
+
+
+def picture_bytes_of_each(scores: int) -> int:
+    """For the pictures of each of so many scores."""
+    return min(MEMORY, PICTURE_BYTES // max(scores, 1))
 
 
 @contextmanager
@@ -159,7 +182,8 @@ class Judge:
         """Class of the weights → that of the set; None: the segmentation is not judged."""
         self._pictures = pictures
         kept, kept_of_fold = (kept_of_each(together, len(scores)) for together in (KEPT, KEPT_OF_FOLD))
-        self._pools = {name: pool(kept, pictures) for name in scores}
+        own = picture_bytes_of_each(len(scores))
+        self._pools = {name: pool(kept, pictures, picture_bytes=own) for name in scores}
         self._folds = [{name: RankingPool(kept_of_fold, resolution=COARSE) for name in scores} for _ in range(folds)]
         self._confusion = ConfusionMatrix(classes)
         self._confusions: list[NDArray[np.int64]] = []

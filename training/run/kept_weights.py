@@ -66,8 +66,7 @@ def validate_and_keep(
     for dataset in validation:
         pool = PROTOCOLS[dataset.protocol].pool
         evidence = SetEvidence(dataset, VALIDATION_SCORES) if last else None
-        watch = None if evidence is None else evidence.watch
-        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, pool=pool, watch=watch)
+        result = evaluate(segmenter, dataset, VALIDATION_SCORES, recipe.validation_stride, pool=pool, watcher=evidence)
         if evidence is not None:
             validated.append(ValidatedSet(dataset, evidence, result))
         record[dataset.name] = figures_of(result)

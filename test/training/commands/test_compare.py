@@ -12,7 +12,8 @@ import torch
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.models.checkpoint import weights_hash
+from densehybrid_ros.models import build_model
+from densehybrid_ros.models.checkpoint import load_weights, save_weights, weights_hash
 from densehybrid_ros.training.baselines.statistics_file import Origin, save_statistics
 from densehybrid_ros.training.commands import ablate, compare, evaluate
 
@@ -27,6 +28,15 @@ def own(tmp_path: Path, picture: np.ndarray) -> Path:
         for number in range(2):
             assert cv2.imwrite(str(root / kind / f"{number}.png"), np.roll(pixels, 11 * number, 1))
     return root
+
+
+@pytest.fixture
+def other_weights(tmp_path: Path, random_weights: Path) -> Path:
+    """Of another seed, and the same classes."""
+    torch.manual_seed(4)
+    path = tmp_path / "other.safetensors"
+    save_weights(path, build_model("ladder_lite0", 11), load_weights(random_weights)[1])
+    return path
 
 
 def test_figures_are_those_of_evaluate_and_the_network_runs_once_for_all_scores(
@@ -71,6 +81,34 @@ def test_ablate_adds_scores_and_takes_statistics(tmp_path: Path, own: Path, rand
         ablate.main(list(map(str, [*given, "--also", "mahalanobis"])))
     with pytest.raises(SetupError, match="score 'maharaja' is unknown"):
         ablate.main(list(map(str, [*given, "--also", "maharaja"])))
+
+
+def test_statistics_go_to_the_weights_that_they_were_fitted_to(
+    tmp_path: Path, own: Path, random_weights: Path, other_weights: Path
+) -> None:
+    """In whatever order they are given; each of two weights gets the figures that it has alone."""
+    files = {}
+    for number, weights in enumerate((random_weights, other_weights)):
+        kept = {"mahalanobis": {"means": torch.full((2, 96), 0.3 * number), "whitening": torch.eye(96)[None]}}
+        files[weights] = tmp_path / f"{number}.safetensors"
+        save_statistics(files[weights], kept, Origin(weights_hash(weights), "none", 0, {}))
+    common = ["--device", "cpu", "--scores", "mahalanobis", "--json", str(tmp_path / "out.json")]
+    alone = {}
+    for weights, file in files.items():
+        evaluate.main(["folder", "--root", str(own), *common, "--weights", str(weights), "--statistics", str(file)])
+        alone[weights.stem] = json.loads((tmp_path / "out.json").read_text())["scores"]
+    assert len({json.dumps(each) for each in alone.values()}) == 2
+    common += ["--set", "folder", str(own), "--weights", *map(str, files)]
+    compare.main([*common, "--statistics", *map(str, reversed(files.values()))])
+    found = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert {each["name"]: each["scores"] for each in found} == alone
+    with pytest.raises(SetupError, match="are of the same weights; give one of them"):
+        compare.main([*common, "--statistics", str(files[random_weights]), str(files[random_weights])])
+    with pytest.raises(SetupError, match="score 'mahalanobis' needs statistics"):
+        compare.main([*common, "--statistics", str(files[other_weights])])
+    given = ["--set", "folder", str(own), "--weights", str(random_weights), "--statistics", str(files[other_weights])]
+    with pytest.raises(SetupError, match=r"1\.safetensors was fitted to none of .*random\.safetensors"):
+        compare.main(given)
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,40 @@ def test_false_alarms_without_ranges_are_one_table(
     assert [line.split()[0] for line in lines[head:]] == ["score", "hybrid", "95.00%", "msp", "95.00%"]
 
 
+def test_promised_rates_come_in_every_range_at_one_threshold(
+    random_weights: Path, drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    given = ["--root", str(drives), "--weights", str(random_weights), "--device", "cpu", "--json", str(out)]
+    given += ["--scores", "hybrid,likelihood", "--target-tpr", "0.6,0.9", "--by-range", "--intervals", "20"]
+    main(["evaluate", "lostandfound", *given])
+    printed = capsys.readouterr().out
+    report, segmenter = json.loads(out.read_text()), Segmenter.load(random_weights, "cpu", "fp32")
+    frames = find_frames(drives, "test", ignore)
+    truth, metres = np.stack([frame_truth(each) for each in frames]), np.stack([frame_metres(each) for each in frames])
+    found = report["target_tpr"]
+    assert [(each["score"], each["target_tpr"]) for each in found] == [
+        (score, rate) for score in ("hybrid", "likelihood") for rate in (0.6, 0.9)
+    ]
+    known = 0
+    for promise, ends in zip(found, report["intervals"]["target_tpr"], strict=True):
+        threshold = segmenter.threshold_for(promise["target_tpr"], promise["score"])
+        assert promise["threshold"] == threshold
+        score = np.stack([segmenter(read_rgb(each.left), score=promise["score"]).score for each in frames])
+        ranges = [(metres >= row["low"]) & (metres < row["high"]) for row in promise["by_range"]]
+        for row, inside, end in zip([promise, *promise["by_range"]], [metres > -1, *ranges], ends, strict=True):
+            kinds = [(score[inside & (truth == kind)] >= threshold) for kind in (1, 0)]
+            if not (kinds[0].size and kinds[1].size):
+                assert row["tpr"] is row["fpr"] is None
+                continue
+            known += 1
+            assert (row["tpr"], row["fpr"]) == pytest.approx([float(each.mean()) for each in kinds], abs=1e-6)
+            assert end["fpr"][0] - 0.5 <= 100 * row["fpr"] <= end["fpr"][1] + 0.5
+    assert known >= 16
+    assert re.search(rf"hybrid +60.00% +{found[0]['threshold']:.3f} +all +{100 * found[0]['tpr']:.2f}%", printed)
+    assert len(re.findall(r"^ +45-50 ", printed, re.MULTILINE)) == 4
+
+
 def test_label_ids_stand_in_for_train_ids(drives: Path) -> None:
     for frame in find_frames(drives, "test", ignore):
         np.testing.assert_array_equal(frame_truth(replace(frame, label_train_ids=None)), frame_truth(frame))

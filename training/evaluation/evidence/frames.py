@@ -58,12 +58,18 @@ class PictureRanks:
     """Ranks the pixels of every picture that holds both kinds by themselves, while the set is gone through."""
 
     def __init__(self, score: str, classes: int) -> None:
+        """`score` "": pictures are counted alone."""
         self.score = score
+        self.pictures = 0
+        """All that there were."""
         self._classes = classes
         self._ranked: list[RankedPicture] = []
 
     def add(self, index: int, name: str, found: ScoredImage, truth: NDArray[np.uint8]) -> None:
         """One picture with its open-set truth (H, W)."""
+        self.pictures += 1
+        if not self.score:
+            return
         pool = RankingPool()
         pool.add(found.scores[self.score], binary_truth(truth, self._classes))
         if pool.has_both_kinds():

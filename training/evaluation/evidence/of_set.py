@@ -23,14 +23,16 @@ class SetEvidence:
 
     def __init__(self, source: LabelledSource, scores: Sequence[str]) -> None:
         self._source = source
-        self._ranks = PictureRanks(scores[0], len(source.classes)) if scores else None
-        self._pictures = 0
+        self._ranks = PictureRanks(scores[0] if scores else "", len(source.classes))
+
+    @property
+    def counted(self) -> Mapping[str, PictureRanks]:
+        """What `watch` changes."""
+        return {"evidence": self._ranks}
 
     def watch(self, index: int, found: ScoredImage, truth: NDArray[np.uint8]) -> None:
         """One picture, as `evaluate` gives it."""
-        self._pictures += 1
-        if self._ranks is not None:
-            self._ranks.add(index, _picture_name(self._source, index), found, truth)
+        self._ranks.add(index, _picture_name(self._source, index), found, truth)
 
     def figures(
         self, segmenter: Segmenter, points: Mapping[str, OperatingPoints]
@@ -42,7 +44,7 @@ class SetEvidence:
         """
         pictures = draw_extremes(segmenter, self._ranks, points, self._read)
         extremes = [each.figures for each in pictures]
-        return {"pictures": self._pictures, **evidence(segmenter, points), "extremes": extremes}, pictures
+        return {"pictures": self._ranks.pictures, **evidence(segmenter, points), "extremes": extremes}, pictures
 
     def _read(self, index: int) -> Picture:
         image, truth = self._source.read(index)
