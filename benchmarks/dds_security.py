@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from densehybrid_ros.dds.policy import ENCLAVES, Names, policy, rights
+from densehybrid_ros.topics import IMAGE, OBSTACLE_SCAN, SEGMENTER
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 DOMAIN = 77
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         program = _built(folder)
-        names = Names("/car", ["front", "left"], {"front/image_raw": "/cam/image_raw"})
+        names = Names("/car", ["front", "left"], {IMAGE.of("front"): f"/cam/{IMAGE.name}"})
         _make_keys(folder, names, arguments.sros2 / "sros2" / "sros2" / "policy")
         problems = [*_endpoints(program, folder, names), *_traffic(program, folder)]
     print("\n".join(problems) or "all as the policy says")
@@ -139,7 +140,7 @@ def _allowed(place: Path) -> set[tuple[str, str]]:
 
 def _traffic(program: Path, folder: Path) -> list[str]:
     """The planner hears the segmenter, and the segmenter the player; nobody hears a stranger, and he hears nobody."""
-    scan, image = "rt/car/densehybrid/front/obstacles/scan", "rt/cam/image_raw"
+    scan, image = f"rt/car/{OBSTACLE_SCAN.under(SEGMENTER, 'front')}", f"rt/cam/{IMAGE.name}"
     segmenter, planner, player = (folder / role for role in ("segmenter", "planner", "player"))
     stranger = Path("-")  # without keys
     heard = _talk(

@@ -161,6 +161,16 @@ PARAMETER_EVENTS = Topic(
 )
 PAUSE = "~/pause"
 """Service of the player, std_srvs/SetBool."""
+PARAMETER_SERVICES = (
+    *("~/describe_parameters", "~/get_parameter_types", "~/get_parameters", "~/list_parameters", "~/set_parameters"),
+    *("~/set_parameters_atomically", "~/get_type_description"),
+)
+"""Every node of ROS answers them; a lifecycle node those of its state, too, and tells of its transitions."""
+STATE_SERVICES = (
+    *("~/change_state", "~/get_state", "~/get_available_states", "~/get_available_transitions"),
+    "~/get_transition_graph",
+)
+TRANSITIONS, LOG, TF = "~/transition_event", "/rosout", "/tf"
 REPORT = Topic("report", "std_msgs/msg/String", "JSON: the table so far", latched=True, private=True)
 
 

@@ -55,17 +55,17 @@ def _messages(store: Any = STORE) -> list[Message]:
     numbers = np.array([0.1, 0, 0, 0, 0]), matrix[:, :3].ravel(), eye, matrix.ravel()
     disparity = image(metres, "32FC1"), 9.0, 0.5, window, 0.0, 64.0, 0.1
     return [
-        ("/cam/image_raw", IMAGE.kind, image(rgb, "rgb8")),
-        ("/cam/image_raw/compressed", COMPRESSED, packed(".jpg", rgb, "rgb8; jpeg compressed bgr8")),
+        (f"/cam/{IMAGE.name}", IMAGE.kind, image(rgb, "rgb8")),
+        (f"/cam/{IMAGE.compressed.name}", COMPRESSED, packed(".jpg", rgb, "rgb8; jpeg compressed bgr8")),
         ("/cam/png/compressed", COMPRESSED, packed(".png", rgb, "png")),
         ("/cam/depth", IMAGE.kind, image(millimetres, "16UC1")),
         ("/cam/depth/compressedDepth", COMPRESSED, packed(".png", millimetres, "32FC1; compressedDepth", bytes(12))),
         (
-            "/cam/camera_info",
+            f"/cam/{CAMERA_INFO.name}",
             CAMERA_INFO.kind,
             types[CAMERA_INFO.kind](header, height, width, "plumb_bob", *numbers, 0, 0, window),
         ),
-        ("/cam/disparity", DISPARITY.kind, types[DISPARITY.kind](header, *disparity)),
+        (f"/cam/{DISPARITY.name}", DISPARITY.kind, types[DISPARITY.kind](header, *disparity)),
     ]
 
 

@@ -33,17 +33,23 @@ from densehybrid_ros.topics import (
     IMAGE,
     INPUTS,
     LABELS,
+    LOG,
     OBSTACLE_TOPICS,
     OPEN_SET,
     OPEN_SET_LABELS,
     OUTPUTS,
     OVERLAY,
+    PARAMETER_EVENTS,
+    PARAMETER_SERVICES,
     PAUSE,
     REPORT,
     RIGHT_IMAGE,
     SEGMENTER,
     SEMANTIC,
+    STATE_SERVICES,
+    TF,
     TF_STATIC,
+    TRANSITIONS,
     TRUTH,
     TRUTHS,
     Topic,
@@ -52,15 +58,6 @@ from densehybrid_ros.topics import (
 VERSION = "0.2.0"
 """Of the policy format."""
 ENCLAVES = "/densehybrid"
-PARAMETER_SERVICES = (
-    *("~/describe_parameters", "~/get_parameter_types", "~/get_parameters", "~/list_parameters", "~/set_parameters"),
-    *("~/set_parameters_atomically", "~/get_type_description"),
-)
-STATE_SERVICES = (
-    *("~/change_state", "~/get_state", "~/get_available_states", "~/get_available_transitions"),
-    "~/get_transition_graph",
-)
-EVENTS, LOG, TRANSITIONS, TF = "/parameter_events", "/rosout", "~/transition_event", "/tf"
 NODES = {"segmenter": SEGMENTER, "player": "player", "recorder": "recorder", "evaluator": "evaluator"}
 """Executable → name of its node."""
 TUNER = "tuner"
@@ -141,8 +138,8 @@ def policy(names: Names) -> str:
         node = NODES.get(role, role)
         profile = ElementTree.SubElement(profiles, "profile", ns=names.namespace, node=node)
         answered = [*own.reply, *names.absolute(PARAMETER_SERVICES, node)] if role in NODES else own.reply
-        _rule(profile, "topics", "topic", {"publish": "ALLOW"}, [*own.publish, EVENTS, LOG])
-        _rule(profile, "topics", "topic", {"subscribe": "ALLOW"}, [*own.subscribe, EVENTS, CLOCK.name])
+        _rule(profile, "topics", "topic", {"publish": "ALLOW"}, [*own.publish, PARAMETER_EVENTS.name, LOG])
+        _rule(profile, "topics", "topic", {"subscribe": "ALLOW"}, [*own.subscribe, PARAMETER_EVENTS.name, CLOCK.name])
         _rule(profile, "services", "service", {"reply": "ALLOW"}, answered)
         _rule(profile, "services", "service", {"request": "ALLOW"}, own.request)
     ElementTree.indent(root)

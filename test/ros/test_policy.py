@@ -13,15 +13,15 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 import rclpy
 from rclpy.node import Node
 
-from densehybrid_ros.dds.policy import EVENTS, LOG, NODES, PARAMETER_SERVICES, TF, Names, rights
-from densehybrid_ros.topics import CLOCK, TF_STATIC
+from densehybrid_ros.dds.policy import NODES, Names, rights
+from densehybrid_ros.topics import CLOCK, LOG, PARAMETER_EVENTS, PARAMETER_SERVICES, TF, TF_STATIC
 
 if TYPE_CHECKING:
     from conftest import Process
 
 PATIENCE = 90.0
 """s"""
-OF_EVERY_NODE = {EVENTS, LOG, CLOCK.name}
+OF_EVERY_NODE = {PARAMETER_EVENTS.name, LOG, CLOCK.name}
 NAMES = Names(cameras=["front", "left"])
 Open = dict[str, set[str]]
 
