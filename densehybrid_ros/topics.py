@@ -12,6 +12,8 @@ from densehybrid_ros.options import table_rows
 
 SEGMENTER = "densehybrid"
 """Name of the node under which its answers stand."""
+PRIVATE = "~"
+"""Of a name: ROS puts that of the node in its place."""
 COMPRESSED = "/compressed"
 """What image_transport puts behind the name of an image topic."""
 
@@ -47,7 +49,7 @@ class Topic:
 
     def of(self, camera: str) -> str:
         """What the node that owns it calls it, for a camera, "" = the one without a name."""
-        return ("~/" if self.private else "") + (f"{camera}/" if camera else "") + self.name
+        return (f"{PRIVATE}/" if self.private else "") + (f"{camera}/" if camera else "") + self.name
 
     def under(self, node: str, camera: str = "") -> str:
         """What other nodes call a private topic."""

@@ -34,6 +34,7 @@ from densehybrid_ros.topics import (
     INPUTS,
     LABELS,
     LOG,
+    MODEL,
     OBSTACLE_TOPICS,
     OPEN_SET,
     OPEN_SET_LABELS,
@@ -42,6 +43,7 @@ from densehybrid_ros.topics import (
     PARAMETER_EVENTS,
     PARAMETER_SERVICES,
     PAUSE,
+    PRIVATE,
     REPORT,
     RIGHT_IMAGE,
     SEGMENTER,
@@ -84,8 +86,8 @@ class Names:
         found: list[str] = []
         for name in names:
             name = self.remapped.get(name, name)
-            if name.startswith("~/"):
-                name = f"{space}/{node}{name[1:]}"
+            if name.startswith(PRIVATE):
+                name = f"{space}/{node}{name.removeprefix(PRIVATE)}"
             found.append(name if name.startswith("/") else f"{space}/{name}")
         return list(dict.fromkeys(found))
 
@@ -103,9 +105,10 @@ class Rights:
 def rights(names: Names) -> dict[str, Rights]:
     """By enclave, below ENCLAVES; without what every node has."""
     inputs = [*INPUTS, IMAGE.compressed, RIGHT_IMAGE.compressed]
-    answers = [topic for topic in OUTPUTS if topic.private]
+    answers = [topic for topic in OUTPUTS if topic.private and topic is not MODEL]
     answers += [each.as_json for each in (LABELS, OPEN_SET_LABELS)]
-    shown, steered = names.of(answers, SEGMENTER), (ENABLE, *STATE_SERVICES)
+    shown = [*names.of(answers, SEGMENTER), *names.absolute([MODEL.of("")], SEGMENTER)]
+    steered = (ENABLE, *STATE_SERVICES)
     judged, drawn = (ANOMALY, ANOMALY_TRUTH, DISPARITY), (IMAGE, TRUTH, SEMANTIC, ANOMALY, OPEN_SET, OVERLAY)
     pauses = names.absolute([PAUSE], NODES["player"])
     report = names.absolute([REPORT.of("")], NODES["evaluator"])
