@@ -70,7 +70,7 @@ def test_streethazards_is_ranked_picture_by_picture(streethazards: Path, weights
     together, single = RankingPool(), []
     for index in range(3):
         image, truth = dataset.read(index)
-        score = SCORES["hybrid"](*segmenter.logits(image))[0].numpy()
+        score = segmenter(image).score  # random weights differ by less than rounding: any other way ranks otherwise
         own = RankingPool()
         own.add(score, binary_truth(truth, 12))
         together.add(score, binary_truth(truth, 12))
