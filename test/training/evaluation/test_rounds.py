@@ -332,8 +332,9 @@ def test_pictures_that_processes_look_at_come_in_order(random_weights: Path, roa
     segmenter = Segmenter.load(random_weights, "cpu", "fp32")
     assert [look.index for look in looks] == order
     for look, alone in zip(looks, InTurn(segmenter, reader)(order, ["hybrid"], semantic=True), strict=True):
-        np.testing.assert_array_equal(look.found.scores["hybrid"], alone.found.scores["hybrid"])
-        np.testing.assert_array_equal(look.found.semantic, alone.found.semantic)
+        # a process has fewer threads than this one, and so rounds in another order
+        np.testing.assert_allclose(look.found.scores["hybrid"], alone.found.scores["hybrid"], rtol=0, atol=1e-5)
+        assert np.mean(look.found.semantic == alone.found.semantic) > 0.999
         np.testing.assert_array_equal(look.truth, alone.truth)
 
 
