@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, cast
 
@@ -42,7 +43,7 @@ class Origin:
     """SHA-256 of its tensors."""
 
 
-class FileKey:
+class FileKey(ABC):
     """All on which the contents of a file or folder depend."""
 
     ENDING: ClassVar[str]
@@ -58,8 +59,9 @@ class FileKey:
         return f"{self.words}-{hashlib.sha256(self.text.encode()).hexdigest()[:24]}.{self.ENDING}"
 
     @property
+    @abstractmethod
     def words(self) -> str:
-        raise NotImplementedError
+        """What a person knows it by."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import resource_sharer
-from multiprocessing.connection import Client
+from multiprocessing.connection import Client, Connection
 
 import cv2
 import pytest
@@ -30,6 +30,7 @@ def sharer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         signal.signal(number, handler)
     read, write = os.pipe()
     resource_sharer.DupFd(read)
+    # private to multiprocessing, and the only way to where the thread listens
     address = resource_sharer._resource_sharer._address  # type: ignore[attr-defined]
     yield address
     resource_sharer.stop(timeout=10)
@@ -38,7 +39,7 @@ def sharer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     cv2.setNumThreads(threads)
 
 
-def connect(address: str) -> Client:
+def connect(address: str) -> Connection:
     return Client(address, authkey=multiprocessing.current_process().authkey)
 
 
