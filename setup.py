@@ -40,6 +40,7 @@ setup(
         "aiohttp>=3.8,<4",
     ],
     extras_require={
+        "openvino": ["openvino>=2025.0,<2027"],
         "bags": ["rosbags>=0.11.9,<0.12"],
         "submit": ["h5py>=3.10,<4"],
         "test": ["pytest>=8,<10"],  # by this colcon knows with what it tests

@@ -1,8 +1,9 @@
-"""python benchmarks/engines.py [--size 2048 1024] [--width 1024] [--threads 2]: torch and ONNX Runtime on a CPU.
+"""python benchmarks/engines.py [--size 2048 1024] [--width 1024] [--threads 2]: torch and other engines on a CPU.
 
 Compared, with the bundled weights or --weights: the network alone at its width, and the whole frame, uint8 in and three
-maps out. Both engines take turns; printed are the fastest and the median time of each, and torch's over ONNX Runtime's.
-The engine is built first where the cache has none. With --beside other processes keep as many cores busy.
+maps out. Torch, ONNX Runtime, and in bf16 OpenVINO where it is installed take turns; printed are the fastest and the
+median time of each, and torch's over those of the others. An engine is built first where the cache has none. With
+--beside other processes keep as many cores busy.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 
 from densehybrid_ros.bench.ways import wait_for_engine
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.engines.packages import OPENVINO, missing_packages
 
 
 def main() -> None:
@@ -31,16 +33,18 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     width, height = arguments.size
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    precisions = {"torch": "fp32", "onnxruntime": "fp32"} | ({} if missing_packages(OPENVINO) else {"openvino": "bf16"})
     segmenters = {
-        name: Segmenter.load(arguments.weights, "cpu", "fp32", arguments.width, name)
-        for name in ("torch", "onnxruntime")
+        name: Segmenter.load(arguments.weights, "cpu", precision, arguments.width, name)
+        for name, precision in precisions.items()
     }
-    begun = time.monotonic()
-    wait_for_engine(segmenters["onnxruntime"], picture, "onnxruntime")
     print(
         f"{width}x{height}, network at {arguments.width}, {arguments.threads} threads, {arguments.beside} busy beside"
     )
-    print(f"engine ready after {time.monotonic() - begun:.1f} s")
+    for name, segmenter in segmenters.items():
+        begun = time.monotonic()
+        wait_for_engine(segmenter, picture, name)
+        print(f"{name} ready after {time.monotonic() - begun:.1f} s", *segmenter.engine_warnings)
     others = [multiprocessing.Process(target=keep_busy, daemon=True) for _ in range(arguments.beside)]
     for other in others:
         other.start()
@@ -48,7 +52,7 @@ def main() -> None:
 
 
 def print_times(segmenters: dict[str, Segmenter], picture: np.ndarray, runs: int) -> None:
-    """Of both in turns, after one turn that does not count."""
+    """Of all in turns, after one turn that does not count."""
     network: dict[str, list[float]] = {name: [] for name in segmenters}
     frame: dict[str, list[float]] = {name: [] for name in segmenters}
     for _ in range(runs + 1):
@@ -61,8 +65,9 @@ def print_times(segmenters: dict[str, Segmenter], picture: np.ndarray, runs: int
         best, median = ({name: how(each[1:]) for name, each in times.items()} for how in (min, statistics.median))
         for name in segmenters:
             print(f"{what:12} {name:12} {best[name]:7.1f} ms at best {median[name]:7.1f} median")
-        ratios = (each["torch"] / each["onnxruntime"] for each in (best, median))
-        print(f"{what:12} torch / onnxruntime: {' and '.join(f'{ratio:.2f}' for ratio in ratios)}")
+        for name in [name for name in segmenters if name != "torch"]:
+            ratios = (each["torch"] / each[name] for each in (best, median))
+            print(f"{what:12} torch / {name}: {' and '.join(f'{ratio:.2f}' for ratio in ratios)}")
 
 
 def keep_busy() -> None:

@@ -1,9 +1,9 @@
 """python benchmarks/evaluation.py [--pictures 100] [--size 2048 1024]: what `densehybrid evaluate` takes.
 
 Roadworld pictures are written to a temporary folder and evaluated twice over by `densehybrid evaluate roadworld`'s own
-code: with the segmenter as the command uses it (--engine), and as public code has it, the network in eager fp32, its
-logits interpolated to the picture, every score and argmax of those. Both take turns, a picture each; printed are their
-times, the ratio, and the largest differences of any figure and any mean IoU.
+code: with the segmenter as the command uses it (--engine, --precision), and as public code has it, the network in eager
+fp32, its logits interpolated to the picture, every score and argmax of those. Both take turns, a picture each; printed
+are their times, the ratio, and the largest differences of any figure and any mean IoU.
 """
 
 from __future__ import annotations
@@ -48,12 +48,13 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=[2048, 1024], metavar=("W", "H"))
     parser.add_argument("--scores", nargs="+", choices=SCORES, default=list(SCORES))
     parser.add_argument("--engine", choices=ENGINES, default="torch")
+    parser.add_argument("--precision", default="fp32", help="of ours")
     parser.add_argument("--weights", default="")
     arguments = parser.parse_args()
     width, height = arguments.size
     segmenters = {
         "plain": PlainSegmenter.load(arguments.weights, "auto", "fp32"),
-        "ours": Segmenter.load(arguments.weights, "auto", "fp32", 0, arguments.engine),
+        "ours": Segmenter.load(arguments.weights, "auto", arguments.precision, 0, arguments.engine),
     }
     ours = segmenters["ours"]
     engine = choose(arguments.engine, ours.device, ours.precision).name  # what auto and tensorrt come to here
@@ -64,7 +65,7 @@ def main() -> None:
         render_camvid(Path(folder), "val", seeds, width, height)
         seconds, found = compared(segmenters, Path(folder), arguments.scores)
     head = f"{arguments.pictures} pictures of {width}x{height}, {len(arguments.scores)} scores"
-    print(f"{head}, ours by {segmenters['ours'].engine}")
+    print(f"{head}, ours by {segmenters['ours'].engine}, {arguments.precision}")
     for name, taken in seconds.items():
         print(f"{name:6} {taken:8.1f} s {taken / arguments.pictures * 1000:8.0f} ms a picture")
     ratio, difference = seconds["plain"] / seconds["ours"], furthest(found["plain"], found["ours"])

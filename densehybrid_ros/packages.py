@@ -18,6 +18,7 @@ REQUIREMENTS = {
     "onnx": "onnx>=1.16,<2",
     "onnxscript": "onnxscript>=0.5,<1",
     "onnxruntime": "onnxruntime>=1.18,<2",
+    "openvino": "openvino>=2025.0,<2027",
     "aiohttp": "aiohttp>=3.8,<4",
     "rosbags": "rosbags>=0.11.9,<0.12",
     "lightning_fabric": "lightning-fabric>=2.5,<3",

@@ -40,7 +40,8 @@ from densehybrid_ros.core.devices import device_name, placed, resolve_device, us
 from densehybrid_ros.core.fit import Fit
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.engines.choice import ENGINES, choose
-from densehybrid_ros.engines.packages import missing_packages
+from densehybrid_ros.engines.openvino_session import computes_in
+from densehybrid_ros.engines.packages import OPENVINO, missing_packages
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import refuse_unwritable, write_whole
 from densehybrid_ros.metrics.table import table_lines
@@ -49,6 +50,7 @@ from densehybrid_ros.models.checkpoint import BUNDLED, load_network
 SEED = 1
 SIZE = (2048, 1024)
 """Pictures where no size is named, px."""
+BY_ENGINE = "open set, "
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -98,7 +100,9 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         by_engine = Segmenter.load(options.weights, options.device, precision, options.inference_width, name)
         print(f"waiting for engine {name}", file=sys.stderr)
         wait_for_engine(by_engine, image, name)
-        compared[f"open set, {name}"] = open_set(by_engine)
+        for warning in by_engine.engine_warnings:
+            print(warning, file=sys.stderr)
+        compared[way_by(name, precision)] = open_set(by_engine)
     times = timings({name: partial(way, image) for name, way in compared.items()}, options.runs)
     after = timings(postprocessing(model, segmenter, fitted), options.runs)
     peaks = peaks_mb([asked_of(name, options) for name in compared])
@@ -122,22 +126,31 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
 def engines_here(segmenter: Segmenter) -> dict[str, str]:
     """Engines besides torch that the network can run by on its device, each with its precision."""
     if segmenter.device.type == "cpu":
-        return {} if missing_packages() else {"onnxruntime": "fp32"}
+        found = {} if missing_packages() else {"onnxruntime": "fp32"}
+        if not missing_packages(OPENVINO) and computes_in(torch.bfloat16):
+            found["openvino"] = "bf16"
+        return found
     precision = {torch.float32: "fp32", torch.float16: "fp16"}.get(segmenter.precision, "")
-    found = choose("tensorrt", segmenter.device, segmenter.precision).name
-    return {found: precision} if found == "tensorrt" else {}
+    name = choose("tensorrt", segmenter.device, segmenter.precision).name
+    return {name: precision} if name == "tensorrt" else {}
+
+
+def way_by(engine: str, precision: str) -> str:
+    """What that row is called."""
+    return f"{BY_ENGINE}{engine}" + (f" {precision}" if precision == "bf16" else "")
 
 
 def asked_of(way: str, options: argparse.Namespace) -> Asked:
     """For a process that does nothing but that one of `compared`."""
-    engine, (width, height) = way.removeprefix("open set, "), options.size or SIZE
+    engine, _, precision = way.removeprefix(BY_ENGINE).partition(" ")
+    width, height = options.size or SIZE
     by_engine = engine in ENGINES
     on_cpu = resolve_device(options.device).type == "cpu"
     return Asked(
         "" if by_engine else way,
         options.weights,
         options.device,
-        "fp32" if by_engine and on_cpu else options.precision,
+        precision or "fp32" if by_engine and on_cpu else options.precision,
         options.inference_width,
         engine if by_engine else "torch",
         (width, height),

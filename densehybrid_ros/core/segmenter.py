@@ -61,6 +61,7 @@ class Segmenter:
         precision: str = "auto",
         inference_width: int = 0,
         engine: str = "torch",
+        patient: bool = False,
     ) -> Segmenter:
         """Reads a weights file and puts the network on its device.
 
@@ -71,6 +72,7 @@ class Segmenter:
             inference_width: px; 0 = what the weights recommend, −1 = the image's own.
             engine: of ENGINES. All but torch build files in a cache folder when a size is first needed, in a process
                 of their own that ends with the segmenter.
+            patient: whether answers wait for that; else torch gives the first ones, which it rounds otherwise.
 
         Raises:
             SetupError: unusable file, device, precision or engine.
@@ -90,7 +92,7 @@ class Segmenter:
         if target.type == "cuda":  # not of networks that somebody still trains or changes
             segmenter._graphs = Graphs(segmenter._eagerly)
         if origin is not None:
-            segmenter._engine = OnnxEngine(choice.name, segmenter._model, origin, path, target, kind)
+            segmenter._engine = OnnxEngine(choice.name, segmenter._model, origin, path, target, kind, patient)
         return segmenter
 
     @property

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from densehybrid_ros.engines.packages import how_to_install, how_to_install_tensorrt, missing_packages
+from densehybrid_ros.engines.openvino_session import computes_in
+from densehybrid_ros.engines.packages import OPENVINO, how_to_install, how_to_install_tensorrt, missing_packages
 from densehybrid_ros.engines.providers import TENSORRT, available
 from densehybrid_ros.errors import SetupError, chosen
 
@@ -17,7 +18,7 @@ class Choice:
     """An engine, and why it is no other."""
 
     name: str = "torch"
-    """torch, onnxruntime or tensorrt."""
+    """torch, onnxruntime, openvino or tensorrt."""
     reason: str = ""
     """Why it is not what was asked for, or what `auto` would like best."""
     warning: str = ""
@@ -49,13 +50,40 @@ def _onnxruntime(device: torch.device, precision: torch.dtype) -> Choice:
 
 
 def _auto(device: torch.device, precision: torch.dtype) -> Choice:
-    if device.type != "cpu" or precision != torch.float32:
+    if device.type != "cpu" or precision == torch.float16:
         return Choice()
+    if precision == torch.bfloat16:
+        return _auto_in_bf16()
     missing = missing_packages()
     if not missing:
         return Choice("onnxruntime")
     reason = f"{', '.join(missing)} not installed"
     return Choice("torch", reason, f"torch, which takes twice as long: {reason}; run: {how_to_install()}")
+
+
+def _auto_in_bf16() -> Choice:
+    """On a CPU, where torch's own bf16 is slower than its fp32."""
+    missing = missing_packages(OPENVINO)
+    if not missing:
+        return Choice("openvino")
+    reason = f"{', '.join(missing)} not installed"
+    remedy = f"run: {how_to_install(OPENVINO)}; or set precision to fp32"
+    return Choice("torch", reason, f"torch, which takes several times as long in bf16: {reason}; {remedy}")
+
+
+def _openvino(device: torch.device, precision: torch.dtype) -> Choice:
+    """Falls back as `auto` does: one parameter file serves several machines."""
+    missing = missing_packages(OPENVINO)
+    if device.type != "cpu":
+        reason, remedy = f"device is {device}", "OpenVINO is used on CPUs alone: set device to cpu"
+    elif missing:
+        reason, remedy = f"{', '.join(missing)} not installed", f"run: {how_to_install(OPENVINO)}"
+    elif precision == torch.float16 and not computes_in(precision):
+        raise SetupError("engine openvino: this CPU has no instructions for fp16; set precision to bf16 or fp32")
+    else:
+        return Choice("openvino")
+    other = _auto(device, precision).name
+    return Choice(other, reason, f"{other} instead of openvino: {reason}; {remedy}")
 
 
 def _tensorrt(device: torch.device, precision: torch.dtype) -> Choice:
@@ -84,5 +112,6 @@ ENGINES: dict[str, Callable[[torch.device, torch.dtype], Choice]] = {
     "auto": _auto,
     "torch": _torch,
     "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
     "tensorrt": _tensorrt,
 }

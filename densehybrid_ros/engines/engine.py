@@ -1,4 +1,4 @@
-"""A network that runs by ONNX Runtime or TensorRT wherever an engine is ready, and by torch else."""
+"""A network that runs by ONNX Runtime, OpenVINO or TensorRT wherever an engine is ready, and by torch else."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ class OnnxEngine:
         weights: Path,
         device: torch.device,
         precision: torch.dtype,
+        patient: bool = False,
     ) -> None:
         """
         Args:
-            name: onnxruntime or tensorrt.
+            name: onnxruntime, openvino or tensorrt.
             network: on the device, in evaluation mode. On a CPU an engine has as many threads as torch has now.
             weights: the file that it was read from.
             precision: of torch.
+            patient: whether an answer waits for its engine; else torch gives the first ones.
         """
         self.name = name
+        self._patient = patient
         self._preparation = Preparation(origin, Maker(name, network, weights, device, precision))
         self._by_torch = True
         """The last answer."""
@@ -47,10 +50,14 @@ class OnnxEngine:
         """(B, 3, H, W) float32 on the device → both logits, there.
 
         Args:
-            by_torch: gives the same answer; the first one is never kept waiting for anything else.
+            by_torch: gives the same answer; the first one is kept waiting for nothing else, unless it is to be patient.
         """
         shape = Shape(images.shape[0], images.shape[2], images.shape[3])
         session = self._preparation.session(shape)
+        if session is None and self._patient:
+            self._preparation.begin(shape, insist=True)
+            self._preparation.wait()
+            session = self._preparation.session(shape)
         if session is not None:
             try:
                 answer = session(images)
@@ -80,6 +87,6 @@ class OnnxEngine:
         found = {
             f"torch goes on instead of {self.name}": preparation.trouble,
             "not kept for the next start": maker.not_kept,
-            f"{self.name} without fp16, in which": maker.not_half,
+            f"{self.name} in fp32, and not in the precision that was asked for": maker.not_half,
         }
         return tuple(f"engine: {what}: {why}" for what, why in found.items() if why)

@@ -6,7 +6,7 @@ Input `images`: (B, 3, H, W) float32 RGB in [0, 1]. Outputs at the network's str
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from densehybrid_ros.engines.key import Shape
+from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import written_whole
 
 INPUT = "images"
@@ -53,3 +54,29 @@ def write_onnx(
     with written_whole(out, shared=True) as file:  # two processes may need the same engine at once
         file.write(made.SerializeToString())
     return next(entry.version for entry in made.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+def refuse_other_files(contents: bytes) -> None:
+    """Of an ONNX file, whose tensors may lie in others anywhere: OpenVINO reads those, also where it is given bytes.
+
+    Raises:
+        SetupError: it refers to another file.
+        Exception: of protobuf's, where it is damaged.
+    """
+    if b"location" not in contents:  # under that name a reference stands, and mostly there is none
+        return
+    onnx: Any = import_module("onnx")
+    for tensor in _tensors(onnx.load_from_string(contents), onnx.TensorProto):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise SetupError("its ONNX file refers to other files; ours never do")
+
+
+def _tensors(message: Any, kind: type) -> Iterator[Any]:
+    """All of them in a protobuf message, however deep."""
+    if isinstance(message, kind):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in [value] if hasattr(value, "ListFields") else value:
+                yield from _tensors(each, kind)

@@ -9,18 +9,20 @@ from importlib.util import find_spec
 from densehybrid_ros.packages import REQUIREMENTS
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+OPENVINO = "openvino"
+"""Beside PACKAGES, which write what it runs."""
 ON_GPUS = "'onnxruntime-gpu>=1.18,<2' tensorrt"
-"""Instead of the last."""
+"""Instead of the last of PACKAGES."""
 
 
-def missing_packages() -> list[str]:
-    """Those of PACKAGES that are not installed."""
-    return [name for name in PACKAGES if find_spec(name) is None]
+def missing_packages(*more: str) -> list[str]:
+    """Those of PACKAGES, and of `more`, that are not installed."""
+    return [name for name in (*PACKAGES, *more) if find_spec(name) is None]
 
 
-def how_to_install() -> str:
+def how_to_install(*more: str) -> str:
     """The command that brings them."""
-    wanted = " ".join(f"'{REQUIREMENTS[name]}'" for name in PACKAGES)
+    wanted = " ".join(f"'{REQUIREMENTS[name]}'" for name in (*PACKAGES, *more))
     return f"{sys.executable} -m pip install {wanted}"
 
 

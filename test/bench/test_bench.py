@@ -20,6 +20,7 @@ from densehybrid_ros.bench.ways import CLOSED_PLAIN, postprocessing, ways
 from densehybrid_ros.core.fit import fit
 from densehybrid_ros.core.scenes import Answer
 from densehybrid_ros.core.segmenter import Segmenter
+from densehybrid_ros.engines import packages
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights
 
@@ -141,6 +142,25 @@ def test_every_way_is_asked_for_as_it_is_timed() -> None:
     plain, engine = (command.asked_of(way, options) for way in (CLOSED_PLAIN, "open set, onnxruntime"))
     assert (plain.way, plain.engine, plain.precision, plain.size) == (CLOSED_PLAIN, "torch", "auto", (2048, 1024))
     assert (engine.way, engine.engine, engine.precision) == ("", "onnxruntime", "fp32")
+    half = command.asked_of(command.way_by("openvino", "bf16"), options)
+    assert (half.way, half.engine, half.precision) == ("", "openvino", "bf16")
+
+
+@pytest.mark.parametrize(
+    ("absent", "able", "found"),
+    [
+        ([], True, {"onnxruntime": "fp32", "openvino": "bf16"}),
+        ([], False, {"onnxruntime": "fp32"}),
+        (["openvino"], True, {"onnxruntime": "fp32"}),
+        (["onnx"], True, {}),
+    ],
+)
+def test_engines_that_are_here_are_compared(
+    random_weights: Path, monkeypatch: pytest.MonkeyPatch, absent: list[str], able: bool, found: dict[str, str]
+) -> None:
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name in absent else object())
+    monkeypatch.setattr(command, "computes_in", lambda precision: able)
+    assert command.engines_here(Segmenter.load(random_weights, "cpu")) == found
 
 
 @pytest.mark.parametrize("arguments", [["--runs", "0"], ["--size", "0", "5"], ["--threads", "-1"]])

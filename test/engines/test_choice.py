@@ -24,8 +24,62 @@ def install(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
 def test_auto_takes_onnxruntime_on_a_cpu_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     assert choose("auto", CPU, torch.float32) == Choice("onnxruntime")
-    assert choose("auto", CPU, torch.bfloat16) == Choice()
+    assert choose("auto", CPU, torch.float16) == Choice()
     assert choose("auto", CUDA, torch.float32) == Choice()
+
+
+def test_auto_takes_openvino_on_a_cpu_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    assert choose("auto", CPU, torch.bfloat16) == Choice("openvino")
+    assert choose("auto", CUDA, torch.bfloat16) == Choice()
+    install(monkeypatch, "openvino")
+    found = choose("auto", CPU, torch.bfloat16)
+    assert (found.name, found.reason) == ("torch", "openvino not installed")
+    assert re.search(r"run: \S+ -m pip install 'onnx>=.*'openvino>=.*; or set precision to fp32", found.warning)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_openvino_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch, precision: torch.dtype) -> None:
+    install(monkeypatch)
+    assert choose("openvino", CPU, precision) == Choice("openvino")
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "absent", "taken", "reason", "remedy"),
+    [
+        (CUDA, torch.float16, (), "torch", "device is cuda:0", "on CPUs alone: set device to cpu"),
+        (CPU, torch.float32, ("openvino",), "onnxruntime", "openvino not installed", "run: .* 'openvino>="),
+        (CPU, torch.bfloat16, ("openvino",), "torch", "openvino not installed", "run: .* 'openvino>="),
+        (CPU, torch.float32, ("onnx", "openvino"), "torch", "onnx, openvino not installed", "run: .*'onnx>=1.16,<2' "),
+    ],
+)
+def test_openvino_that_cannot_be_had_falls_back_as_auto_does_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+    device: torch.device,
+    precision: torch.dtype,
+    absent: tuple[str, ...],
+    taken: str,
+    reason: str,
+    remedy: str,
+) -> None:
+    install(monkeypatch, *absent)
+    found = choose("openvino", device, precision)
+    assert (found.name, found.reason) == (taken, reason)
+    assert re.match(f"{taken} instead of openvino: {reason}; .*{remedy}", found.warning)
+    assert "://" not in found.warning
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_openvino_takes_fp16_on_cpus_with_instructions_for_it_alone(
+    monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    install(monkeypatch)
+    monkeypatch.setattr(choice, "computes_in", lambda precision: able)
+    if able:
+        assert choose("openvino", CPU, torch.float16) == Choice("openvino")
+        return
+    with pytest.raises(SetupError, match="this CPU has no instructions for fp16; set precision to bf16 or fp32"):
+        choose("openvino", CPU, torch.float16)
 
 
 @pytest.mark.parametrize("absent", packages.PACKAGES)
@@ -54,9 +108,9 @@ def test_onnxruntime_that_cannot_be_had_is_refused(
 
 
 def test_an_unknown_engine_lists_the_choices(random_weights: Path) -> None:
-    with pytest.raises(SetupError, match="engine 'tflite' is unknown; choose one of auto, torch, onnxruntime, t"):
+    with pytest.raises(SetupError, match="engine 'tflite' is unknown; choose one of auto, torch, onnxruntime, o"):
         Segmenter.load(random_weights, "cpu", engine="tflite")
-    assert list(ENGINES) == ["auto", "torch", "onnxruntime", "tensorrt"]
+    assert list(ENGINES) == ["auto", "torch", "onnxruntime", "openvino", "tensorrt"]
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.float16])
@@ -76,6 +130,7 @@ WHEELS = r"run: \S+ -m pip uninstall -y onnxruntime; \S+ -m pip install 'onnx>=1
     [
         (CPU, torch.float32, (), "onnxruntime", "device is cpu", "wants an NVIDIA GPU, its driver and a CUDA build"),
         (CPU, torch.float32, ("onnx",), "torch", "device is cpu", "wants an NVIDIA GPU"),
+        (CPU, torch.bfloat16, (), "openvino", "device is cpu", "wants an NVIDIA GPU"),
         (CUDA, torch.bfloat16, (), "torch", "precision is bfloat16", "set precision to fp16 or fp32"),
         (CUDA, torch.float16, ("onnx", "onnxruntime"), "torch", "onnx, onnxruntime not installed", WHEELS),
         (CUDA, torch.float16, (), "torch", "the installed onnxruntime was built without TensorRT", WHEELS),

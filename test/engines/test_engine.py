@@ -22,6 +22,7 @@ from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.engines import building, making, opening, preparation
 from densehybrid_ros.engines.building import Build
 from densehybrid_ros.engines.key import Key
+from densehybrid_ros.engines.packages import missing_packages
 from densehybrid_ros.models.checkpoint import BUNDLED, load_weights, save_weights
 
 PATIENCE = 120.0
@@ -59,8 +60,8 @@ def killed(weights: Path, out: Path, key: Key) -> Build:
     return begun
 
 
-def loaded(weights: Path, width: int = NATIVE) -> Segmenter:
-    return Segmenter.load(weights, "cpu", "fp32", width, "onnxruntime")
+def loaded(weights: Path, width: int = NATIVE, patient: bool = False) -> Segmenter:
+    return Segmenter.load(weights, "cpu", "fp32", width, "onnxruntime", patient)
 
 
 def asked_until(segmenter: Segmenter, images: list[NDArray[np.uint8]], text: str) -> None:
@@ -268,17 +269,37 @@ def test_no_more_engines_stay_open_than_have_room(
     assert segmenter.engine.startswith("torch")
 
 
+@pytest.mark.usefixtures("filled_cache")
+def test_a_patient_segmenter_answers_by_its_engine_alone(
+    random_weights: Path, small_picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "MOST_OPEN", 1)
+    segmenter = loaded(random_weights, patient=True)
+    by_torch = segmenter._by_torch
+    monkeypatch.setattr(segmenter, "_by_torch", lambda images: pytest.fail("torch has answered"))
+    for count in (1, 2, 1):
+        segmenter.batch([small_picture] * count)
+        assert segmenter.engine == "onnxruntime"
+    monkeypatch.setattr(segmenter, "_by_torch", by_torch)
+    monkeypatch.setattr(making, "difference_to_torch", lambda *_: float("nan"))
+    segmenter.batch([small_picture] * 2)
+    assert segmenter.engine == "torch: it differs from torch by nan nats, more than 0.001", "it waits for nothing more"
+
+
 def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def test_engines_that_are_opened_again_and_again_keep_no_memory(random_weights: Path) -> None:
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_engines_that_are_opened_again_and_again_keep_no_memory(random_weights: Path, engine: str) -> None:
     """A node that is configured anew opens one each time; 14 MB of weights alone would stay each time."""
+    if missing := missing_packages(engine):
+        pytest.skip(f"{', '.join(missing)} not installed; pip install -r requirements/optional.txt brings it")
     picture = np.zeros((192, 320, 3), np.uint8)
     resident: list[float] = []
     for _ in range(18):
-        segmenter = Segmenter.load(random_weights, "cpu", engine="onnxruntime")
-        wait_for_engine(segmenter, picture, "onnxruntime")
+        segmenter = Segmenter.load(random_weights, "cpu", engine=engine)
+        wait_for_engine(segmenter, picture, engine)
         segmenter(picture)
         segmenter.close()
         del segmenter

@@ -51,6 +51,24 @@ def test_in_a_coarse_precision_an_engine_may_be_twice_as_far_off_as_torch_is() -
     assert tolerance(Doubled(), pictures, torch.bfloat16) == TOLERANCE
 
 
+class Shifted(nn.Module):
+    """By 256 and back: bf16 keeps no fractions there, and autocast leaves sums in fp32."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        shifted = images + 256
+        shifted.add_(0)  # of what is changed in place the engine has no other copy
+        return shifted - 256, images[:, :2]
+
+
+def test_an_engine_that_rounds_all_numbers_is_measured_by_torch_doing_so() -> None:
+    pictures = noise_and_edges(Shape(1, 8, 8))
+    assert tolerance(Shifted(), pictures, torch.bfloat16) == TOLERANCE
+    # two numbers that bf16 has lie 2 apart there
+    assert 1 < tolerance(Shifted(), pictures, torch.bfloat16, rounded=True) <= 2.001
+    assert tolerance(Shifted(), pictures, torch.float32, rounded=True) == TOLERANCE
+    assert tolerance(Doubled(), pictures, torch.bfloat16, rounded=True) == pytest.approx(2 * 2**-8, rel=0.2)
+
+
 def test_the_exact_answer_is_without_tf32_and_leaves_the_setting_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
 

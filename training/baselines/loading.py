@@ -20,8 +20,9 @@ def loaded_with_baselines(
     engine: str = "torch",
     statistics: Path | None = None,
     settings: ScoreSettings = PUBLISHED,
+    precision: str = "fp32",
 ) -> Segmenter:
-    """A segmenter in fp32 whose `scored` gives all of `scores`.
+    """A segmenter whose `scored` gives all of `scores`.
 
     Args:
         weights: a .safetensors file; "" = the bundled weights.
@@ -30,7 +31,8 @@ def loaded_with_baselines(
     Raises:
         SetupError: a baseline needs statistics, and there are none or those of other weights; or as `Segmenter.load`.
     """
-    segmenter = Segmenter.load(weights, device, "fp32", inference_width, engine)
+    # in fp32 all engines agree; where they do not, figures must not depend on when one becomes ready
+    segmenter = Segmenter.load(weights, device, precision, inference_width, engine, patient=precision != "fp32")
     path = Path(weights) if weights else BUNDLED
     file = statistics or beside(path)
     looked_for = bool(kinds_needed(scores)) and (statistics is not None or file.is_file())

@@ -105,6 +105,7 @@ def evaluate_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--inference-width", type=int, default=0, help="px; 0 = the weights' own, -1 = native")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--engine", choices=ENGINES, default="torch", help="what runs the network; see docs/node.md")
+    parser.add_argument("--precision", default="fp32", help="of the network: auto (fp16 on CUDA), fp32, fp16, bf16")
     parser.add_argument(
         "--resume",
         type=Path,

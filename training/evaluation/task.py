@@ -61,6 +61,8 @@ class Task:
     inference_width: int = 0
     engine: str = "torch"
     """Of ENGINES."""
+    precision: str = "fp32"
+    """Of the network: auto, fp32, fp16, bf16."""
     statistics: Path | None = None
     """Of `densehybrid fit-score`; None: what lies beside the weights."""
     score_settings: ScoreSettings = PUBLISHED
@@ -125,6 +127,7 @@ class Task:
             device=self.device,
             inference_width=self.inference_width,
             engine=self.engine,
+            precision=self.precision,
             statistics=self.statistics,
             settings=self.score_settings,
         )

@@ -34,7 +34,8 @@ class Settings(RangingSettings):
     precision: str = setting("auto", "auto (fp16 on CUDA, fp32 on the CPU), fp32, fp16, bf16")
     engine: str = setting(
         "auto",
-        "what runs the network, where auto takes onnxruntime on CPUs that have it, once it answers as torch does",
+        "what runs the network, where auto takes onnxruntime, or openvino in bf16, on CPUs that have it, once it "
+        "answers as torch does",
         choices=tuple(ENGINES),
     )
     inference_width: int = setting(

@@ -9,10 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.engines import packages
+from densehybrid_ros.engines.choice import Choice
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import binary_truth
 from densehybrid_ros.metrics.ranking_pool import RankingPool
@@ -89,6 +91,22 @@ def test_an_engine_that_cannot_be_had_is_refused(
     given = ["streethazards", "--root", str(streethazards), "--weights", str(weights), "--device", "cpu"]
     with pytest.raises(SetupError, match="engine onnxruntime: onnx, onnxscript, onnxruntime not installed"):
         evaluate.main([*given, "--engine", "onnxruntime"])
+
+
+def test_the_network_runs_in_the_precision_that_is_asked_for(
+    streethazards: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[torch.dtype] = []
+
+    def noted(name: str, device: torch.device, precision: torch.dtype) -> Choice:
+        asked.append(precision)
+        return Choice()
+
+    monkeypatch.setattr("densehybrid_ros.core.segmenter.choose", noted)
+    given = ["streethazards", "--root", str(streethazards), "--weights", str(weights), "--device", "cpu"]
+    for more in ([], ["--precision", "bf16"]):
+        evaluate.main([*given, "--scores", "hybrid", "--no-miou", *more])
+    assert asked == [torch.float32, torch.bfloat16]
 
 
 def test_the_report_holds_what_was_agreed(streethazards: Path, weights: Path, tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def test_a_killed_process_leaves_a_state_from_which_another_goes_on(
 CHANGES: dict[str, tuple[str, ...]] = {
     r"scores: .*hybrid.* there, .*msp.* now": ("--scores", "hybrid,msp"),
     "intervals: false there, true now": ("--intervals", "10"),
+    "precision: .*fp32.* there, .*bf16.* now": ("--precision", "bf16"),
     "inference width: 0 there, 32 now": ("--inference-width", "32"),
     "per picture: false there, true now": ("--per-picture",),
     "open set: true there, false now": ("--no-open-set",),

@@ -89,6 +89,7 @@ def key_of(task: Task, files: Sequence[Path], pictures: int) -> dict[str, Any]:
         "report": task.report,
         "inference width": task.inference_width,
         "engine": task.engine,
+        "precision": task.precision,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "versions": VERSIONS,
     }
