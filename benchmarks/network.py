@@ -1,17 +1,20 @@
-"""python benchmarks/network.py [NAME ...] [--size 1024 512] [--threads 2]: a network in torch, as it may lie in memory.
+"""python benchmarks/network.py [NAME ...] [--size 1024 512] [--threads 2] [--engines]: a network alone.
 
 Compared, in turns: batch norm as loaded and folded into the convolutions before it, each with weights and pictures
-channels_last and contiguous; on CUDA the folded one also as the graph that the segmenter records. Printed are the
-fastest and the median time, and the former relative to the first row's. Without a name, or with `bundled`: the bundled
-weights at all their scales; else networks of MODELS with fresh weights.
+channels_last and contiguous; on CUDA the folded one also as the graph that the segmenter records; with --engines on a
+CPU the engines that are installed. Printed are the fastest and the median time, the least that the CPU worked, and the
+first relative to the first row's. Without a name, or with `bundled`: the bundled weights at all their scales; else
+networks of MODELS with fresh weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -19,6 +22,11 @@ from torch import nn
 from densehybrid_ros.bench.timing import timings
 from densehybrid_ros.core.cuda_graphs import Graphs, Logits
 from densehybrid_ros.core.devices import placed, resolve_device, use_threads
+from densehybrid_ros.engines.key import OPSET, Shape
+from densehybrid_ros.engines.onnx_file import write_onnx
+from densehybrid_ros.engines.opening import Session
+from densehybrid_ros.engines.openvino_session import OpenvinoSession, computes_in
+from densehybrid_ros.engines.packages import OPENVINO, missing_packages
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.metrics.table import table_lines
 from densehybrid_ros.models import MODELS, build_model
@@ -34,6 +42,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=[1024, 512], metavar=("W", "H"))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--engines", action="store_true", help="also what else can run it on a CPU")
     parser.add_argument("--runs", type=int, default=10)
     options = parser.parse_args()
     use_threads(options.threads)
@@ -61,11 +70,28 @@ def table(network: nn.Module, options: argparse.Namespace) -> list[str]:
             ways["folded, CUDA graph"]()
         if graphs.trouble:
             raise SetupError(f"no CUDA graph: {graphs.trouble}")
+    if options.engines and device.type == "cpu":
+        ways |= {name: partial(run, session, images) for name, session in engines(network, Shape(1, height, width))}
     found = timings(ways, options.runs)
     first = next(iter(found.values())).fastest
-    rows = [["", "fastest ms", "median ms", "relative"]]
-    rows += [[name, f"{t.fastest:.0f}", f"{t.p50:.0f}", f"{t.fastest / first:.2f}"] for name, t in found.items()]
+    rows = [["", "fastest ms", "median ms", "CPU ms", "relative"]]
+    for name, each in found.items():
+        times = (each.fastest, each.p50, each.cpu)
+        rows.append([name, *(f"{time:.0f}" for time in times), f"{each.fastest / first:.2f}"])
     return table_lines(rows)
+
+
+def engines(network: nn.Module, shape: Shape) -> Iterator[tuple[str, Callable[[torch.Tensor], Logits]]]:
+    """Those that are installed, on the CPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.onnx"
+        write_onnx(copy.deepcopy(network), file, shape, OPSET, {})
+        contents, threads = file.read_bytes(), torch.get_num_threads()
+    yield "ONNX Runtime", Session(contents, threads)
+    if missing_packages(OPENVINO):
+        return
+    for precision in filter(computes_in, (torch.float32, torch.bfloat16)):
+        yield f"OpenVINO, {str(precision).removeprefix('torch.')}", OpenvinoSession(contents, threads, precision)
 
 
 @torch.inference_mode()

@@ -25,6 +25,10 @@ class BuildFailed(RuntimeError):
     """With the reason."""
 
 
+class Stopped(BuildFailed):
+    """Nobody needs it any more."""
+
+
 class Unavailable(RuntimeError):
     """What an engine would run by cannot be had on this machine, with the reason."""
 
@@ -102,7 +106,7 @@ class Builds:
         self.at_work = f"building {what}"
         with self._lock:
             if self.stopped:
-                raise BuildFailed("closed")
+                raise Stopped("closed")
             self._build = begun = Build(source, out, key)
         try:
             begun.wait()

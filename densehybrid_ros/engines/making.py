@@ -11,10 +11,10 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from densehybrid_ros.engines.building import BuildFailed, Builds, Unavailable
+from densehybrid_ros.engines.building import BuildFailed, Builds, Stopped, Unavailable
 from densehybrid_ros.engines.cache import cache_folder, cached, folder_to_build_in, forget, mark_used, remove_oldest
 from densehybrid_ros.engines.key import KEY, Key, tensorrt_key
-from densehybrid_ros.engines.opening import Session, difference_to_torch, noise_and_edges, tolerance
+from densehybrid_ros.engines.opening import Session, UntilStopped, difference_to_torch, noise_and_edges, tolerance
 from densehybrid_ros.engines.openvino_session import OpenvinoSession
 from densehybrid_ros.engines.providers import CPU, Providers, by_tensorrt
 
@@ -68,7 +68,7 @@ class Maker:
         if contents is not None:
             try:
                 return self._opened(kept, contents, key)
-            except Unavailable:
+            except (Stopped, Unavailable):
                 raise
             except Exception:  # damaged in any way: a new one shows whether that was it
                 forget(kept)
@@ -80,6 +80,8 @@ class Maker:
             self.builds.run(f"onnxruntime {key.shape}", self._weights, path, key)
             try:
                 session = self._opened(path, path.read_bytes(), key)
+            except Stopped:
+                raise
             except Exception:
                 forget(path)
                 raise
@@ -145,8 +147,9 @@ class Maker:
 
     def _checked(self, session: Opened, key: Key, precision: torch.dtype) -> Opened:
         pictures = noise_and_edges(key.shape, self._device)
-        difference = difference_to_torch(self._network, session, pictures)
-        allowed = tolerance(self._network, pictures, precision, rounded=self.name == "openvino")
+        with UntilStopped(lambda: self.builds.stopped):
+            difference = difference_to_torch(self._network, session, pictures)
+            allowed = tolerance(self._network, pictures, precision, rounded=self.name == "openvino")
         if not difference <= allowed:
             raise Differs(f"it differs from torch by {difference:g} nats, more than {allowed:g}")
         return session

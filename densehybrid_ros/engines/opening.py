@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from densehybrid_ros.engines.building import Unavailable
+from densehybrid_ros.engines.building import Stopped, Unavailable
 from densehybrid_ros.engines.key import Shape
 from densehybrid_ros.engines.onnx_file import INPUT, OUTPUTS
 from densehybrid_ros.engines.packages import how_to_install_tensorrt
@@ -137,6 +137,22 @@ class Rounded(TorchDispatchMode):
 
     def _round(self, values: Tensor) -> Tensor:
         return values.to(self._precision).float() if values.dtype == torch.float32 else values
+
+
+class UntilStopped(TorchDispatchMode):
+    """What torch computes in it ends with the next operation when it is to stop.
+
+    A thread that is still in one while Python ends takes the process with it: torch cannot be left from outside.
+    """
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        super().__init__()
+        self._stopped = stopped
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self._stopped():
+            raise Stopped("closed")
+        return func(*args, **(kwargs or {}))
 
 
 def _exactly(network: nn.Module, pictures: Tensor) -> Sequence[Tensor]:

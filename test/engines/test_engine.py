@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from densehybrid_ros.bench.ways import wait_for_engine
 from densehybrid_ros.core.segmenter import Segmenter
@@ -267,6 +268,25 @@ def test_no_more_engines_stay_open_than_have_room(
     asked_until(segmenter, [small_picture] * 2, "onnxruntime")
     segmenter.batch([small_picture])
     assert segmenter.engine.startswith("torch")
+
+
+def test_a_check_ends_with_the_segmenter_and_keeps_the_file(
+    filled_cache: Path, random_weights: Path, small_key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that is in torch while Python ends aborts the process."""
+    made = making.Maker(
+        "onnxruntime", load_weights(random_weights)[0].eval(), random_weights, torch.device("cpu"), torch.float32
+    )
+
+    def closed_meanwhile(network: nn.Module, session: Any, pictures: torch.Tensor) -> float:
+        made.builds.stop()
+        network(pictures)
+        return pytest.fail("all of the network was computed")
+
+    monkeypatch.setattr(making, "difference_to_torch", closed_meanwhile)
+    with pytest.raises(building.Stopped, match="closed"):
+        made.made(small_key)
+    assert [path.name for path in filled_cache.iterdir()] == [small_key.file_name]
 
 
 @pytest.mark.usefixtures("filled_cache")

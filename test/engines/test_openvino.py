@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from densehybrid_ros.bench.ways import wait_for_engine
 from densehybrid_ros.core.segmenter import Segmenter
@@ -238,7 +238,10 @@ def test_one_that_differs_in_fp32_is_not_used(
 def test_bf16_that_differs_too_much_is_left_for_fp32(
     random_weights: Path, small_key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "tolerance", lambda network, pictures, precision, rounded: float(precision == FULL))
+    def in_fp32(network: nn.Module, pictures: Tensor, precision: torch.dtype, rounded: bool) -> float:
+        return float(rounded and precision == FULL)
+
+    monkeypatch.setattr(making, "tolerance", in_fp32)
     made = maker(random_weights, BF16)
     session = made.made(small_key)
     assert difference_to_torch(load_weights(random_weights)[0].eval(), session, noise_and_edges(SMALL)) < TOLERANCE
