@@ -113,6 +113,7 @@ def ask(probe: Probe, page: Page, name: str, value: Any) -> tuple[bool, str]:
     return result["done"], result["reason"]
 
 
+@pytest.mark.alone  # how soon a process ends
 def test_nothing_is_listened_to_while_no_page_is_open(
     start: Start, make_probe: Callable[..., Probe], random_weights: Path, open_page: Callable[[Process], Page]
 ) -> None:
