@@ -33,7 +33,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def place_on_the_machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where several processes share the tests, one that is marked `alone` waits for the others' and keeps them waiting."""
+    """Where several processes share the tests, one marked `alone` waits for those of the others, and holds them up."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         yield
         return
