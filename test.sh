@@ -9,4 +9,6 @@ export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 # colcon and the packaging tests find their tools beside the interpreter
 export PATH="$(dirname "$python"):$PATH"
 cd "$root"
-exec "$python" -m pytest "$@"
+# a process for each core, each with torch on one: torch's own threads would wait for each other
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+exec "$python" -m pytest -n auto --maxprocesses 4 --dist loadfile --timeout 1200 "$@"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,19 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real data are not at {SHARED}; name their folder in DENSEHYBRID_DATA")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def place_on_the_machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where several processes share the tests, one marked `alone` waits for those of the others, and holds them up."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    alone = request.node.get_closest_marker("alone") is not None
+    with (tmp_path_factory.getbasetemp().parent / "place").open("w") as place:
+        fcntl.flock(place, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+        fcntl.flock(place, fcntl.LOCK_UN)  # whatever forked process still holds the file
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.alone  # how soon a process ends
 ROOT = Path(__file__).resolve().parents[1]
 LONG_IN_C = """
 import time, torch

@@ -24,6 +24,7 @@ def benchmark_script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.alone  # distances that come in time
 def test_disparity_later_than_two_frames_still_gives_every_range(
     benchmark_script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,17 +30,24 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from densehybrid_ros.convert.images import image_message
-from densehybrid_ros.dds.isolation import isolated_environment
+from densehybrid_ros.dds.isolation import DOMAINS, isolated_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ALL_OUTPUTS = ("semantic", "anomaly", "open_set", "overlay")
 PATIENCE = 120.0
 """s; the machine may be busy."""
+WORKERS = 20
+"""More than that share domains."""
+
+
+def worker_domains() -> range:
+    """Not those of the other processes that share the tests: two that look at once would find the same one free."""
+    return DOMAINS[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS :: WORKERS]
 
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    values = isolated_environment()
+    values = isolated_environment(worker_domains())
     os.environ.update(values)
     values["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
     values["OMP_NUM_THREADS"] = "1"

@@ -22,6 +22,7 @@ from densehybrid_ros.models.checkpoint import BUNDLED
 if TYPE_CHECKING:
     from conftest import Probe, Process
 
+pytestmark = pytest.mark.alone  # how soon a process ends
 Start = Callable[..., "Process"]
 SOON = 2.0
 """s from a signal to the end."""

@@ -33,6 +33,7 @@ from densehybrid_ros.topics import IMAGE, OPEN_SET
 if TYPE_CHECKING:
     from conftest import Process
 
+pytestmark = pytest.mark.alone  # within how many frames a mask changes
 CAMERAS = ("front", "left")
 PERIOD = 0.5
 """s between two images of a camera: a step of the network must fit between, on a busy machine too."""

@@ -77,6 +77,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the command", "to all its processes"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.alone  # how soon a process ends
 def test_a_signal_ends_a_run_and_its_workers_quietly_and_it_goes_on_later(
     data: Path, tmp_path: Path, number: int, send: Callable[[int, int], None], write_recipe: WriteRecipe
 ) -> None:
