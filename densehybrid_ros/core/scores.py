@@ -19,11 +19,19 @@ Score = Callable[[Tensor, Tensor], Tensor]
 
 
 class ClassLogits(Protocol):
-    """All that scores in REDUCED need of logits, over their classes (dim 1)."""
+    """What most scores need of logits, over their classes (dim 1)."""
 
     def logsumexp(self, dim: int) -> Tensor: ...
 
     def amax(self, dim: int) -> Tensor: ...
+
+
+class SummedLogits(ClassLogits, Protocol):
+    """All that scores in REDUCED need of logits, over their classes (dim 1)."""
+
+    def entropy(self, dim: int) -> Tensor: ...
+
+    def tanh_sum(self, dim: int) -> Tensor: ...
 
 
 def hybrid(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
@@ -90,10 +98,12 @@ SCORES: dict[str, Score] = {
     "rejected_by_all": rejected_by_all,
     "outlier_class": outlier_class,
 }
-REDUCED: Mapping[Score, Callable[[ClassLogits, Tensor], Tensor]] = {
-    score: score for score in (hybrid, likelihood, posterior, msp, max_logit, outlier_head_msp, outlier_class)
+REDUCED: Mapping[Score, Callable[[SummedLogits, Tensor], Tensor]] = {
+    **{score: score for score in (hybrid, likelihood, posterior, msp, max_logit, outlier_head_msp, outlier_class)},
+    entropy: lambda logits, _: logits.entropy(1),
+    rejected_by_all: lambda logits, _: -logits.tanh_sum(1),
 }
-"""Scores that need no more of the logits than their greatest and their log-sum-exp."""
+"""Scores that need no more of the logits than their greatest and sums over them."""
 _EVALUATED = "it is for densehybrid evaluate alone"
 _NEEDS_STATISTICS = f"needs statistics of training pixels: {_EVALUATED}"
 NOT_LIVE: dict[str, str] = {

@@ -2,7 +2,7 @@
 
 At 2048x1024 with 19 classes the logits at the output size are 160 MB, which every operation would write to memory and
 read back. A strip of them takes a few MB, goes through all operations at once, and leaves a few bytes per pixel. What
-needs no more than the greatest class and the log-sum-exp goes without them (`ramps`).
+needs no more than the greatest class and sums over the classes goes without them (`ramps`).
 """
 
 from __future__ import annotations
