@@ -57,7 +57,7 @@ class Ramps:
 
     @property
     def pixels(self) -> int:
-        """Of the longest ramp; each has so many places, of which some may lie outside the picture or in the next ramp."""
+        """Of the longest ramp; each has so many places, some of them outside the picture or in the next ramp."""
         return self.shares.shape[1]
 
     def row(self, values: Tensor) -> Tensor:
