@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -238,3 +239,21 @@ class RampLogits:
         found = self._first_greatest[:, :count, None].repeat(1, 1, pixels)
         found.view(-1, pixels)[self._mixed] = first_maximum(self._logits_of_mixed[None])[0]
         return found[None]
+
+
+class RampDatasetLogits:
+    """Dataset logits in places of ramps, (1, 2, R, ramps, pixels), whose softmax is taken once for all scores."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self._logits = logits
+
+    def log_softmax(self, dim: int) -> Tensor:
+        """Over the two channels, as `torch.Tensor.log_softmax` gives it."""
+        return self._log_softmax
+
+    @cached_property
+    def _log_softmax(self) -> Tensor:
+        return self._logits.log_softmax(1)
+
+    def __getitem__(self, place: Any) -> Tensor:
+        return self._logits[place]
