@@ -8,7 +8,7 @@ of them can be exchanged at run time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,14 +19,30 @@ Score = Callable[[Tensor, Tensor], Tensor]
 
 
 class ClassLogits(Protocol):
-    """All that scores in REDUCED need of logits, over their classes (dim 1)."""
+    """What most scores need of logits, over their classes (dim 1)."""
 
     def logsumexp(self, dim: int) -> Tensor: ...
 
     def amax(self, dim: int) -> Tensor: ...
 
 
-def hybrid(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
+class SummedLogits(ClassLogits, Protocol):
+    """All that scores in REDUCED need of logits, over their classes (dim 1)."""
+
+    def entropy(self, dim: int) -> Tensor: ...
+
+    def tanh_sum(self, dim: int) -> Tensor: ...
+
+
+class DatasetLogits(Protocol):
+    """All that scores in REDUCED need of dataset logits."""
+
+    def log_softmax(self, dim: int) -> Tensor: ...
+
+    def __getitem__(self, place: Any, /) -> Tensor: ...
+
+
+def hybrid(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:
     """ln P(d_out|x) − ln p̂(x), in nats, unbounded (DenseHybrid, eq. 8).
 
     log_softmax and never log(softmax), which reaches −inf for confident inliers.
@@ -34,22 +50,22 @@ def hybrid(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
     return posterior(logits, dataset_logits) + likelihood(logits, dataset_logits)
 
 
-def likelihood(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
+def likelihood(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:
     """−ln p̂(x) = −LSE_k s_k, in nats, unbounded (DenseHybrid, eq. 5): the free energy of Liu et al. (2020) at T = 1."""
     return -logits.logsumexp(1)
 
 
-def posterior(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
+def posterior(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:
     """ln P(d_out|x), in nats, at most 0: the outlier head (OH) of Bevandić et al. (2022)."""
     return dataset_logits.log_softmax(1)[:, 1]
 
 
-def max_logit(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
+def max_logit(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:
     """−max_k s_k, unbounded (Hendrycks et al., 2022)."""
     return -logits.amax(1)
 
 
-def msp(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
+def msp(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:
     """−max_k P(k|x), in [−1, −1/K] (Hendrycks & Gimpel, 2017)."""
     return -(logits.amax(1) - logits.logsumexp(1)).clamp(max=0).exp()
 
@@ -60,7 +76,7 @@ def entropy(logits: Tensor, dataset_logits: Tensor) -> Tensor:
     return -(log_probability.exp() * log_probability).sum(1)
 
 
-def outlier_head_msp(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
+def outlier_head_msp(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:
     """(1 − max_k P(k|x)) · P(d_out|x), in [0, 1] (Bevandić et al., 2022)."""
     return (1 + msp(logits, dataset_logits)) * posterior(logits, dataset_logits).exp()
 
@@ -70,7 +86,7 @@ def rejected_by_all(logits: Tensor, dataset_logits: Tensor) -> Tensor:
     return -torch.tanh(logits).sum(1)
 
 
-def outlier_class(logits: ClassLogits, dataset_logits: Tensor) -> Tensor:
+def outlier_class(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:
     """ln P(K+1|x), in nats, at most 0, of a classifier with a class for outliers (Bevandić et al., 2022).
 
     The outlier channel of the dataset logits is its logit: networks trained with the loss `outlier_class` have it so.
@@ -90,10 +106,12 @@ SCORES: dict[str, Score] = {
     "rejected_by_all": rejected_by_all,
     "outlier_class": outlier_class,
 }
-REDUCED: Mapping[Score, Callable[[ClassLogits, Tensor], Tensor]] = {
-    score: score for score in (hybrid, likelihood, posterior, msp, max_logit, outlier_head_msp, outlier_class)
+REDUCED: Mapping[Score, Callable[[SummedLogits, DatasetLogits], Tensor]] = {
+    **{score: score for score in (hybrid, likelihood, posterior, msp, max_logit, outlier_head_msp, outlier_class)},
+    entropy: lambda logits, _: logits.entropy(1),
+    rejected_by_all: lambda logits, _: -logits.tanh_sum(1),
 }
-"""Scores that need no more of the logits than their greatest and their log-sum-exp."""
+"""Scores that need no more of the logits than their greatest and sums over them."""
 _EVALUATED = "it is for densehybrid evaluate alone"
 _NEEDS_STATISTICS = f"needs statistics of training pixels: {_EVALUATED}"
 NOT_LIVE: dict[str, str] = {

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.metrics.cells import EDGE_BYTES, Cells, Resolution, first_cells, telling_ranks
 from densehybrid_ros.metrics.ranking import OperatingPoints, Ranking
+from densehybrid_ros.metrics.tensors import rising
 
 MEMORY = 1 << 24
 """Bytes for all pictures of a score together, about, in a temporary file."""
@@ -71,11 +72,14 @@ class PictureScores:
 
     def add(self, scores: NDArray[np.float32], anomalous: NDArray[np.bool_]) -> None:
         """Adds a picture: (N,) finite scores, higher = more anomalous."""
-        kinds = [np.sort(scores[~anomalous]), np.sort(scores[anomalous])]
-        if not scores.size:
+        self.add_kinds(scores[~anomalous], scores[anomalous])
+
+    def add_kinds(self, *kinds: NDArray[np.float32]) -> None:
+        """Adds a picture's inlier and anomalous scores, as `add`."""
+        if not any(each.size for each in kinds):
             self._sizes.append(0)
             return
-        cells = first_cells(kinds, self._resolution)
+        cells = first_cells([rising(each) for each in kinds], self._resolution)
         self._sizes.append(cells.edges.size)
         self._spool.add(cells.edges.tobytes() + cells.inside.astype(np.uint32).tobytes())
 

@@ -34,12 +34,12 @@ class RankingPool:
         Raises:
             ValueError: a score is not finite where the truth is not ignored.
         """
-        labels = on_host(truth)
-        labelled = labels != IGNORE
-        scores, anomalous = on_host(score)[labelled], labels[labelled] == OUTLIER
-        self._scores.add(scores, anomalous)
+        labels, values = on_host(truth), on_host(score)
+        anomalous = labels == OUTLIER
+        kinds = values[(labels != IGNORE) & ~anomalous], values[anomalous]
+        self._scores.add_kinds(*kinds)
         if self.pictures is not None:
-            self.pictures.add(scores, anomalous)
+            self.pictures.add_kinds(*kinds)
 
     def has_both_kinds(self) -> bool:
         """Whether anomalous and inlier pixels were added, so that a ranking is defined."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.metrics.cells import FINE, Cells, Resolution, first_cells, grown, points_of, thinned
 from densehybrid_ros.metrics.ranking import OperatingPoints, operating_points
+from densehybrid_ros.metrics.tensors import rising
 
 KEPT_PIXELS = 1 << 22
 """That are kept before they are counted, 4 bytes each."""
@@ -33,9 +34,13 @@ class ScoreSketch:
         Raises:
             ValueError: a score is not finite; nothing is added.
         """
-        if not np.isfinite(scores).all():
+        self.add_kinds(scores[~anomalous], scores[anomalous])
+
+    def add_kinds(self, *kinds: NDArray[np.float32]) -> None:
+        """Adds inlier and anomalous scores, as `add`; they are kept, and must not be changed afterwards."""
+        if not all(np.isfinite(each).all() for each in kinds):
             raise ValueError("a score is not finite")
-        for kind, chosen in enumerate((scores[~anomalous], scores[anomalous])):
+        for kind, chosen in enumerate(kinds):
             self._kept[kind].append(chosen)
             self.counts[kind] += chosen.size
         if sum(each.size for kind in self._kept for each in kind) > self._kept_pixels:
@@ -56,9 +61,7 @@ class ScoreSketch:
         return points_of(self._all_in_cells())
 
     def _all_in_cells(self) -> Cells:
-        kept = [np.concatenate([np.zeros(0, np.float32), *each]) for each in self._kept]
-        for each in kept:
-            each.sort()
+        kept = [rising(np.concatenate([np.zeros(0, np.float32), *each])) for each in self._kept]
         own = self._resolution
         cells = first_cells(kept, own) if self._cells is None else grown(self._cells, kept, own)
         return thinned(cells, own) if cells.edges.size > own.most_edges else cells

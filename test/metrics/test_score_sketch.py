@@ -16,6 +16,8 @@ from densehybrid_ros.metrics.cells import (
     MOST_EDGES,
     SHARES,
     Resolution,
+    first_cells,
+    grown,
     telling_ranks,
     thinned,
 )
@@ -152,6 +154,22 @@ def test_memory_does_not_grow() -> None:
         assert sketch._cells is None or sketch._cells.edges.size <= MOST_EDGES
     points = sketch.points()
     assert (points.true_positives[-1], points.false_positives[-1]) == (sketch.counts[1], sketch.counts[0])
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 20.0], ids=["the same scores", "others", "beyond the edges"])
+def test_new_pixels_are_counted_exactly_at_all_edges(shift: float) -> None:
+    """Those that there were, and those of cells that are cut."""
+    rng = np.random.default_rng(6)
+    before, after = (
+        [np.sort(rng.standard_normal(count).astype(np.float32) + each) for count in (90_000, 3_000)]
+        for each in (0.0, shift)
+    )
+    cells = first_cells(before)
+    found = grown(cells, after)
+    new = np.stack([np.searchsorted(each, found.edges) for each in after])
+    np.testing.assert_array_equal(found.below, np.rint(cells.below_others(found.edges) + new))
+    assert (np.diff(found.edges) > 0).all()
+    assert found.edges.size > cells.edges.size
 
 
 def test_thinning_keeps_figures_and_counts() -> None:

@@ -39,3 +39,17 @@ def test_a_prediction_that_is_no_class_misses_and_hits_nothing() -> None:
     matrix.add(np.array([[0, 255, 1, 2]], np.uint8), np.array([[0, 0, 1, 1]], np.uint8))
     assert matrix.counts.tolist() == [[1, 0, 1], [0, 1, 1]]
     np.testing.assert_allclose(class_iou(matrix), [1 / 2, 1 / 2])
+
+
+@pytest.mark.parametrize("classes", [1, 11, 15, 16, 19, 255])
+def test_pairs_of_many_classes_stay_apart(classes: int) -> None:
+    """In whatever integers they are counted: 15 classes are the most whose pairs have one byte."""
+    rng = np.random.default_rng(classes)
+    truth, predicted = rng.integers(0, 256, (2, 40, 50)).astype(np.uint8)
+    expected = np.zeros((classes, classes + 1), np.int64)
+    known = truth < classes
+    np.add.at(expected, (truth[known], np.minimum(predicted[known], classes)), 1)
+    for kind in (np.uint8, np.int32, np.int64):
+        matrix = ConfusionMatrix(classes)
+        matrix.add(predicted.astype(kind), truth.astype(kind))
+        np.testing.assert_array_equal(matrix.counts, expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from densehybrid_ros.metrics.open_set import open_set_counts
 from densehybrid_ros.metrics.ranking import operating_points
 from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
+from densehybrid_ros.metrics.tensors import FEWEST_BY_DIGITS, rising
 
 CLASSES = 3
 Given = Callable[[np.ndarray], Any]
@@ -112,3 +114,42 @@ def test_one_pixel_of_each_kind_is_enough() -> None:
         points = operating_points(on_cpu(np.array(scores, np.float32)), on_cpu(np.array([True, False])))
         kinds = (points.thresholds.tolist(), points.true_positives.tolist(), points.false_positives.tolist())
         assert kinds == found
+
+
+def of_all_sizes(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Any finite float32: both signs, zeros of both, subnormal and largest numbers."""
+    bits = rng.integers(0, 1 << 32, count, dtype=np.uint32)
+    scores = bits.view(np.float32).copy()
+    scores[~np.isfinite(scores)] = np.finfo(np.float32).max
+    scores[:4] = [0.0, -0.0, 1e-45, -1e-45]
+    return scores
+
+
+SCORES_TO_SORT: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "both signs": lambda rng, count: rng.standard_normal(count).astype(np.float32),
+    "negative": lambda rng, count: -rng.exponential(1, count).astype(np.float32),
+    "positive": lambda rng, count: rng.exponential(1e-9, count).astype(np.float32),
+    "ties": lambda rng, count: rng.integers(-3, 3, count).astype(np.float32),
+    "all sizes": of_all_sizes,
+}
+
+
+@pytest.mark.parametrize("case", SCORES_TO_SORT)
+def test_many_scores_are_sorted_by_their_digits_as_numpy_sorts_them(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "fbgemm" not in torch.backends.quantized.supported_engines:
+        pytest.skip("torch without FBGEMM sorts no quicker than NumPy")
+    scores = SCORES_TO_SORT[case](np.random.default_rng(1), FEWEST_BY_DIGITS)
+    given, wanted = scores.copy(), np.sort(scores)
+    monkeypatch.setattr(np, "sort", None)
+    found = rising(scores)
+    np.testing.assert_array_equal(found, wanted)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(scores, given, "what is sorted stays as it was")
+
+
+def test_few_scores_and_those_without_torch_are_sorted_by_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = of_all_sizes(np.random.default_rng(2), FEWEST_BY_DIGITS)
+    monkeypatch.setattr(torch.Tensor, "sort", None)
+    np.testing.assert_array_equal(rising(scores[:-1]), np.sort(scores[:-1]))
+    monkeypatch.delitem(sys.modules, "torch")
+    np.testing.assert_array_equal(rising(scores), np.sort(scores))

@@ -1,4 +1,4 @@
-"""Greatest class and log-sum-exp of bilinearly enlarged logits, which are never enlarged.
+"""Greatest class and sums over the classes of bilinearly enlarged logits, which are never enlarged.
 
 Between the middles of two cells of a row every logit is a straight line over the pixels, here called a ramp. So its
 exponential is a geometric progression: a product for each pixel takes the place of an exponential. And the class that
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,8 +26,12 @@ STEEPEST = 60.0
 MOST_MIXED = 0.3
 """Share of ramps with different greatest classes at their ends, above which pixels of all ramps are looked at: of
 pictures it is 0.02."""
+LARGEST = 43.0
+"""Logit of whose double the exponential is within fp32's range, as is that of minus the double."""
 EXACT = 1e-4
 """Largest difference of a share to that of the interpolation, which itself rounds places of some hundred cells."""
+EVEN = 1e-6
+"""The same of ramps that are called even."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,10 @@ class Ramps:
     """(ramps,) float32: share of the right end in a ramp's first pixel."""
     step: float
     """How much it grows from pixel to pixel."""
-    pixels: int
-    """Of the longest ramp; each has so many places, of which some may lie outside the picture or in the next ramp."""
+    shares: Tensor
+    """(ramps, pixels) of the right end, as the interpolation rounds them."""
+    even: bool
+    """Whether they grow by `step` to EVEN; sums that add up the error of every class need that."""
     places: Tensor | slice
     """Where each pixel of the row stands among ramps · pixels places."""
 
@@ -49,10 +56,10 @@ class Ramps:
     def count(self) -> int:
         return len(self.first)
 
-    @cached_property
-    def shares(self) -> Tensor:
-        """(ramps, pixels) of the right end."""
-        return self.first[:, None] + self.step * torch.arange(self.pixels)
+    @property
+    def pixels(self) -> int:
+        """Of the longest ramp; each has so many places, some of them outside the picture or in the next ramp."""
+        return self.shares.shape[1]
 
     def row(self, values: Tensor) -> Tensor:
         """(…, ramps, pixels) → (…, W)."""
@@ -93,10 +100,13 @@ def ramps_of(fitted: Fit, cells: int) -> Ramps | None:
     if not torch.allclose(again, weights, rtol=0, atol=EXACT):
         return None
     places = ramp * pixels + number
+    rounded = first[:, None] + step * torch.arange(pixels)
+    rounded.view(-1)[places[inner]] = share[inner]
+    even = torch.allclose(shares[inner], share[inner], rtol=0, atol=EVEN)
     begin = int(places[0])
     if int(places[-1]) - begin == len(places) - 1:
-        return Ramps(first, step, pixels, slice(begin, begin + len(places)))
-    return Ramps(first, step, pixels, places)
+        return Ramps(first, step, rounded, even, slice(begin, begin + len(places)))
+    return Ramps(first, step, rounded, even, places)
 
 
 def with_ends(logits: Tensor) -> Tensor:
@@ -168,17 +178,50 @@ class RampLogits:
         """Over the classes, as `torch.Tensor.amax` gives it."""
         return self._maximum
 
+    def entropy(self, dim: int) -> Tensor:
+        """Of the softmax over the classes, in nats: LSE_k s_k − Σ_k P(k|x)·s_k."""
+        ramps, bound = self._ramps, self._bound
+        terms, factors = self._progression(bound, 1)
+        left, weighted = self._left - bound, torch.empty_like(terms)
+        means = terms.new_empty(*bound.shape, ramps.pixels)
+        for pixel in range(ramps.pixels):
+            torch.addcmul(left, self._slopes, ramps.shares[:, pixel], out=weighted)
+            torch.sum(weighted.mul_(terms), 0, out=means[..., pixel])
+            terms *= factors
+        log_sums = self._log_sum_exp[0] - bound[..., None]
+        return torch.addcmul(log_sums, means, log_sums.neg().exp_(), value=-1).clamp_(min=0)[None]
+
+    def tanh_sum(self, dim: int) -> Tensor:
+        """Σ_k tanh(s_k) = Σ_k 1 − 2 / (1 + exp(2·s_k)) over the classes."""
+        if not self._ramps.even or not float(self._ends.abs().amax()) <= LARGEST:
+            return self._of_every_pixel(lambda logits: logits.tanh().sum(1))
+        terms, factors = self._progression(torch.zeros_like(self._bound), 2)
+        inverse = torch.empty_like(terms)
+        sums = terms.new_empty(*self._bound.shape, self._ramps.pixels)
+        for pixel in range(self._ramps.pixels):
+            torch.add(terms, 1, out=inverse)
+            torch.sum(inverse.reciprocal_(), 0, out=sums[..., pixel])
+            terms *= factors
+        return sums.mul_(-2).add_(len(self._ends))[None]
+
+    @cached_property
+    def _bound(self) -> Tensor:
+        """(R, ramps), no logit of a ramp is greater."""
+        return torch.maximum(self._greatest[:, : self._ramps.count], self._greatest[:, 1 : self._ramps.count + 1])
+
+    def _progression(self, bound: Tensor, power: int) -> tuple[Tensor, Tensor]:
+        """(K, R, ramps) exp(power · (s − bound)) in the first pixels, and the factors from pixel to pixel."""
+        first = torch.addcmul(self._left - bound, self._slopes, self._ramps.first)
+        return first.mul_(power).exp_(), (self._slopes * (power * self._ramps.step)).exp_()
+
     @cached_property
     def _log_sum_exp(self) -> Tensor:
-        ramps = self._ramps
-        bound = torch.maximum(self._greatest[:, : ramps.count], self._greatest[:, 1 : ramps.count + 1])
-        terms = torch.addcmul(self._left - bound, self._slopes, ramps.first).exp_()
-        factors = (self._slopes * ramps.step).exp_()
-        sums = terms.new_empty(*bound.shape, ramps.pixels)
-        for pixel in range(ramps.pixels):
+        terms, factors = self._progression(self._bound, 1)
+        sums = terms.new_empty(*self._bound.shape, self._ramps.pixels)
+        for pixel in range(self._ramps.pixels):
             torch.sum(terms, 0, out=sums[..., pixel])
             terms *= factors
-        return sums.log_().add_(bound[..., None])[None]
+        return sums.log_().add_(self._bound[..., None])[None]
 
     @cached_property
     def _maximum(self) -> Tensor:
@@ -196,3 +239,21 @@ class RampLogits:
         found = self._first_greatest[:, :count, None].repeat(1, 1, pixels)
         found.view(-1, pixels)[self._mixed] = first_maximum(self._logits_of_mixed[None])[0]
         return found[None]
+
+
+class RampDatasetLogits:
+    """Dataset logits in places of ramps, (1, 2, R, ramps, pixels), whose softmax is taken once for all scores."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self._logits = logits
+
+    def log_softmax(self, dim: int) -> Tensor:
+        """Over the two channels, as `torch.Tensor.log_softmax` gives it."""
+        return self._log_softmax
+
+    @cached_property
+    def _log_softmax(self) -> Tensor:
+        return self._logits.log_softmax(1)
+
+    def __getitem__(self, place: Any) -> Tensor:
+        return self._logits[place]

@@ -2,7 +2,7 @@
 
 At 2048x1024 with 19 classes the logits at the output size are 160 MB, which every operation would write to memory and
 read back. A strip of them takes a few MB, goes through all operations at once, and leaves a few bytes per pixel. What
-needs no more than the greatest class and the log-sum-exp goes without them (`ramps`).
+needs no more than the greatest class and sums over the classes goes without them (`ramps`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from densehybrid_ros.core.fit import Fit
-from densehybrid_ros.core.maps.ramps import RampLogits, Ramps, ramps_of, steep, with_ends
+from densehybrid_ros.core.maps.ramps import RampDatasetLogits, RampLogits, Ramps, ramps_of, steep, with_ends
 from densehybrid_ros.core.maps.worker_threads import in_worker_threads
 from densehybrid_ros.core.postprocess import Maps, first_maximum, wanted_maps
 from densehybrid_ros.core.scores import REDUCED, Score
@@ -43,7 +43,7 @@ class Strip:
 
 Work = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 """(B, K, H, W) and (B, 2, H, W) logits → (B, H, W) maps by name; of every pixel by itself."""
-RampWork = Callable[[RampLogits, Tensor], Mapping[str, Tensor]]
+RampWork = Callable[[RampLogits, RampDatasetLogits], Mapping[str, Tensor]]
 """The same of logits that are never enlarged; each in places of ramps instead of pixels."""
 
 
@@ -67,7 +67,7 @@ def maps_in_strips(
     reduced, ramps = REDUCED.get(score), usable_ramps(logits, fitted)
     if reduced is not None and ramps is not None:
 
-        def on_ramps(classes: RampLogits, dataset: Tensor) -> Mapping[str, Tensor]:
+        def on_ramps(classes: RampLogits, dataset: RampDatasetLogits) -> Mapping[str, Tensor]:
             return wanted_maps(
                 classes.first_maximum, lambda: reduced(classes, dataset), threshold, logits.shape[1], parts
             )
@@ -97,7 +97,7 @@ def scores_in_strips(
     others = {name: score for name, score in scores.items() if name not in reduced}
     if ramps is not None and (reduced or semantic):
 
-        def on_ramps(classes: RampLogits, dataset: Tensor) -> Mapping[str, Tensor]:
+        def on_ramps(classes: RampLogits, dataset: RampDatasetLogits) -> Mapping[str, Tensor]:
             given = {name: score(classes, dataset) for name, score in reduced.items()}
             return {**given, "": classes.first_maximum()} if semantic else given
 
@@ -152,7 +152,7 @@ def fill_on_ramps(
         number, strip = piece
         own = RampLogits(strip.weights @ ends[number, :, strip.cells], ramps)
         dataset = ramps.along(strip.weights @ dataset_ends[number, :, strip.cells])
-        found = work(own, dataset[None])
+        found = work(own, RampDatasetLogits(dataset[None]))
         for name, whole in maps.items():
             whole[number, strip.rows] = ramps.row(found[name][0])
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from densehybrid_ros.core.fit import Fit, fit
 from densehybrid_ros.core.maps import ramps as ramps_module
 from densehybrid_ros.core.maps import strips
-from densehybrid_ros.core.maps.ramps import STEEPEST, RampLogits, Ramps, ramps_of, steep
+from densehybrid_ros.core.maps.ramps import LARGEST, STEEPEST, RampLogits, Ramps, ramps_of, steep
 from densehybrid_ros.core.maps.strips import maps_in_strips, scores_in_strips
 from densehybrid_ros.core.postprocess import PARTS, Maps, maps_of
 from densehybrid_ros.core.scores import REDUCED, SCORES
@@ -107,9 +107,30 @@ def test_the_steepest_ramps_keep_their_precision() -> None:
     logits[:, 0, :, ::2] = logits[:, 1, :, 1::2] = STEEPEST
     given = logits, torch.zeros(1, 2, 16, 24)
     assert not steep(logits)
-    for name in ("likelihood", "msp"):
+    for name in ("likelihood", "msp", "entropy", "rejected_by_all"):
         found = maps_in_strips(*given, FOURFOLD, SCORES[name], 0.0, PARTS)
         assert_as_plain(found, given, FOURFOLD, name, 1e-4)
+
+
+@pytest.mark.parametrize("largest", [LARGEST, 52.0], ids=["in a progression", "pixel by pixel"])
+def test_the_largest_logits_keep_their_tanh(largest: float) -> None:
+    """Of classes that change signs near the end of a ramp."""
+    logits = torch.zeros(1, 2, 16, 24)
+    logits[:, 0, :, ::2], logits[:, 0, :, 1::2] = largest, largest / -7 - 0.5
+    logits[:, 1] = -logits[:, 0]
+    given = logits, torch.zeros(1, 2, 16, 24)
+    found = maps_in_strips(*given, FOURFOLD, SCORES["rejected_by_all"], 0.0, PARTS)
+    assert_as_plain(found, given, FOURFOLD, "rejected_by_all", 1e-5)
+
+
+def test_shares_are_even_where_the_factor_is_whole_and_else_as_the_interpolation_has_them() -> None:
+    even, uneven = ramps_of(FOURFOLD, 24), ramps_of(SEVEN_AND_A_HALF, 32)
+    assert even is not None
+    assert uneven is not None
+    assert even.even
+    assert not uneven.even
+    rows = uneven.row(uneven.along(torch.arange(34.0).sub(1).clamp(0, 31)))
+    torch.testing.assert_close(rows, SEVEN_AND_A_HALF.column_weights(32) @ torch.arange(32.0), atol=1e-5, rtol=0)
 
 
 def test_a_single_column_of_cells_has_no_ramps() -> None:
