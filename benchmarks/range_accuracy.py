@@ -30,7 +30,7 @@ from densehybrid_ros.nodes.segmenter.settings import Settings
 from densehybrid_ros.pictures import read_rgb
 from densehybrid_ros.ranging.obstacles import Obstacle
 from densehybrid_ros.ranging.range_image import RangeImage, range_from_disparity
-from densehybrid_ros.ranging.survey import survey
+from densehybrid_ros.ranging.survey import drivable_ids, survey
 from densehybrid_ros.roadworld import Frame, Roadworld
 from densehybrid_ros.roadworld.labels import ROAD
 
@@ -88,9 +88,9 @@ def sightings_of_drives(
         for number in frames:
             frame = world.frame(number)
             settings = replace(Settings(), camera_height=frame.camera.height_above_road)
-            open_set, score = _masks(frame, segmenter)
+            open_set, score, unknown, road = _masks(frame, segmenter, settings)
             for source, ranges in _measurements(frame, settings):
-                seen = survey(open_set, score, CAMVID_UNKNOWN, [ROAD], frame.camera, ranges, settings)
+                seen = survey(open_set, score, unknown, road, frame.camera, ranges, settings)
                 for obstacle in seen.obstacles:
                     true = true_range(frame, obstacle)
                     if true is not None:
@@ -140,11 +140,15 @@ def kitti_error(folder: Path, settings: Settings) -> tuple[float, float, int]:
     return float(np.median(np.abs(1 / told[valid] / depth[valid] - 1))), float(valid.mean()), int(valid.size)
 
 
-def _masks(frame: Frame, segmenter: Segmenter | None) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _masks(
+    frame: Frame, segmenter: Segmenter | None, settings: Settings
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], int, list[int]]:
+    """Open-set map, score, and the map's own numbers for the unknown and for what can be driven on."""
     if segmenter is None:
-        return frame.truth, frame.anomaly.astype(np.float32)
+        return frame.truth, frame.anomaly.astype(np.float32), CAMVID_UNKNOWN, [ROAD]
     scene = segmenter(frame.left)
-    return scene.open_set, scene.score
+    road = drivable_ids(segmenter.info.classes, settings.drivable_classes, settings.road_gate)
+    return scene.open_set, scene.score, segmenter.classes, road
 
 
 def _measurements(frame: Frame, settings: Settings) -> Iterator[tuple[str, RangeImage]]:

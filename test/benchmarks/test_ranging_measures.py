@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
+from densehybrid_ros.labels import CAMVID_CLASSES, label_table, relabelled
 from densehybrid_ros.nodes.segmenter.settings import Settings
 
 MEDIAN_LIMITS = {"exact": 0.02, "sgbm": 0.05}
@@ -51,6 +53,25 @@ def test_ranges_of_a_few_drives_are_right(measured: Callable[..., dict[str, tupl
         assert without == 0
         assert median <= MEDIAN_LIMITS[source]
         assert wrong == 0
+
+
+def test_masks_are_read_in_the_classes_of_the_weights_that_made_them() -> None:
+    module = script("range_accuracy")
+    own = module.sightings_of_drives(range(2000, 2001), (640, 360), None)
+    classes = (*reversed(CAMVID_CLASSES), "one more")  # other numbers for road and for the unknown
+    table = label_table({index: classes.index(name) for index, name in enumerate(CAMVID_CLASSES)} | {11: len(classes)})
+
+    def by_truth(image: np.ndarray) -> SimpleNamespace:
+        frame = next(each for each in frames if np.array_equal(each.left, image))
+        return SimpleNamespace(open_set=relabelled(frame.truth, table), score=frame.anomaly.astype(np.float32))
+
+    frames = [module.Roadworld(2000, 640, 360).frame(number) for number in module.FRAMES]
+    segmenter = Mock(side_effect=by_truth, info=SimpleNamespace(classes=classes), classes=len(classes))
+    found = module.sightings_of_drives(range(2000, 2001), (640, 360), segmenter)
+    assert len(own["exact"]) > 0
+    for source in ("exact", "sgbm"):
+        ranges = [(each.place, each.true, each.told.range) for each in own[source]]
+        assert [(each.place, each.true, each.told.range) for each in found[source]] == ranges
 
 
 @pytest.mark.slow
