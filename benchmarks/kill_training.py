@@ -70,9 +70,11 @@ def kill_and_compare(kills: int, steps: int, seed: int, folder: Path, synthetic:
         recipe |= {"precision": "bf16", "flow": {"weights": str(folder / "flow.safetensors"), "sides": [16, 32]}}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     whole, cut = folder / "whole", folder / "cut"
+    process = _start(folder, whole)
+    _wait_until_at_work(whole, process)
     begun = time.monotonic()
-    assert _start(folder, whole).wait(PATIENCE) == 0
-    # so that all kills together take about half of the run's time
+    assert process.wait(PATIENCE) == 0
+    # so that all kills together take about half of the run's time at work
     longest_life = min(LONGEST_LIFE, (time.monotonic() - begun) / kills)
     rng = random.Random(seed)
     killed_at: list[int] = []

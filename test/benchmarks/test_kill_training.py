@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # how long a life may be is measured on a run before, which must not be slower
 @pytest.mark.parametrize("options", [[], ["--synthetic"]], ids=["real", "synthetic"])
 def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_weights(options: list[str]) -> None:
     command = [
