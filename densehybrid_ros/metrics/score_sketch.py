@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from densehybrid_ros.metrics.cells import FINE, Cells, Resolution, first_cells, grown, points_of, thinned
 from densehybrid_ros.metrics.ranking import OperatingPoints, operating_points
-from densehybrid_ros.metrics.tensors import rising
+from densehybrid_ros.metrics.tensors import sort_in_place
 
 KEPT_PIXELS = 1 << 22
 """That are kept before they are counted, 4 bytes each."""
@@ -61,7 +61,9 @@ class ScoreSketch:
         return points_of(self._all_in_cells())
 
     def _all_in_cells(self) -> Cells:
-        kept = [rising(np.concatenate([np.zeros(0, np.float32), *each])) for each in self._kept]
+        kept = [np.concatenate([np.zeros(0, np.float32), *each]) for each in self._kept]
+        for each in kept:
+            sort_in_place(each)
         own = self._resolution
         cells = first_cells(kept, own) if self._cells is None else grown(self._cells, kept, own)
         return thinned(cells, own) if cells.edges.size > own.most_edges else cells

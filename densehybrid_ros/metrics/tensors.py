@@ -33,23 +33,40 @@ def on_host(values: Array) -> NDArray[Any]:
 
 FEWEST_BY_DIGITS = 1 << 16
 """Scores, of which fewer are sorted as quickly by NumPy."""
+PART = 1 << 19
+"""Scores that are sorted at once."""
 
 
 def rising(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) finite scores, sorted; the bits are the same however that is done, but for the signs of zeros.
+    """(N,) finite scores, sorted."""
+    own = scores.copy()
+    sort_in_place(own)
+    return own
 
-    Torch, where it is loaded and has FBGEMM, sorts integers by their digits, in half the time of NumPy's sort.
+
+def sort_in_place(scores: NDArray[np.float32]) -> None:
+    """Sorts (N,) finite scores, contiguous; the bits are the same however that is done, but for the signs of zeros.
+
+    Torch, where it is loaded and has FBGEMM, sorts integers by their digits, and parts of them one after the other: it
+    takes six times their memory meanwhile. NumPy merges the parts. That is half the time of NumPy's sort of all.
     """
     torch = sys.modules.get("torch")
     if scores.size < FEWEST_BY_DIGITS or torch is None or "fbgemm" not in torch.backends.quantized.supported_engines:
-        return np.sort(scores)
-    keys, _ = torch.from_numpy(_turned(scores.view(np.int32))).sort()
-    return _turned(keys.numpy()).view(np.float32)
+        scores.sort()
+        return
+    keys = scores.view(np.int32)
+    parts = [keys[begin : begin + PART] for begin in range(0, keys.size, PART)]
+    for part in parts:
+        _turn(part)
+        turned = torch.from_numpy(part)
+        turned.copy_(turned.sort().values)
+    keys.sort(kind="stable")  # finds the parts, and merges them
+    for part in parts:
+        _turn(part)
 
 
-def _turned(bits: NDArray[np.int32]) -> NDArray[np.int32]:
+def _turn(bits: NDArray[np.int32]) -> None:
     """Bits of float32 numbers → integers in the same order, and back: negative numbers have a bit for the sign."""
-    turned = bits >> 31
-    turned &= 0x7FFFFFFF
-    turned ^= bits
-    return turned
+    others = bits >> 31
+    others &= 0x7FFFFFFF
+    bits ^= others
