@@ -13,7 +13,7 @@ from densehybrid_ros.metrics.cells import FINE, Cells, Resolution, first_cells, 
 from densehybrid_ros.metrics.ranking import OperatingPoints, operating_points
 from densehybrid_ros.metrics.tensors import sort_in_place
 
-KEPT_PIXELS = 1 << 21
+KEPT_PIXELS = 1 << 22
 """That are kept before they are counted, 4 bytes each."""
 
 

@@ -14,6 +14,7 @@ from densehybrid_ros.engines.choice import ENGINES, Choice, choose
 from densehybrid_ros.errors import SetupError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
+FP32, BF16, FP16 = torch.float32, torch.bfloat16, torch.float16
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
@@ -23,50 +24,25 @@ def install(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
 
 def test_auto_takes_onnxruntime_on_a_cpu_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
-    assert choose("auto", CPU, torch.float32) == Choice("onnxruntime")
-    assert choose("auto", CPU, torch.float16) == Choice()
-    assert choose("auto", CUDA, torch.float32) == Choice()
+    assert choose("auto", CPU, FP32) == Choice("onnxruntime")
+    assert choose("auto", CPU, FP16) == Choice()
+    assert choose("auto", CUDA, FP32) == Choice()
 
 
 def test_auto_takes_openvino_on_a_cpu_in_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
-    assert choose("auto", CPU, torch.bfloat16) == Choice("openvino")
-    assert choose("auto", CUDA, torch.bfloat16) == Choice()
+    assert choose("auto", CPU, BF16) == Choice("openvino")
+    assert choose("auto", CUDA, BF16) == Choice()
     install(monkeypatch, "openvino")
-    found = choose("auto", CPU, torch.bfloat16)
+    found = choose("auto", CPU, BF16)
     assert (found.name, found.reason) == ("torch", "openvino not installed")
     assert re.search(r"run: \S+ -m pip install 'onnx>=.*'openvino>=.*; or set precision to fp32", found.warning)
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("precision", [FP32, BF16])
 def test_openvino_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch, precision: torch.dtype) -> None:
     install(monkeypatch)
     assert choose("openvino", CPU, precision) == Choice("openvino")
-
-
-@pytest.mark.parametrize(
-    ("device", "precision", "absent", "taken", "reason", "remedy"),
-    [
-        (CUDA, torch.float16, (), "torch", "device is cuda:0", "on CPUs alone: set device to cpu"),
-        (CPU, torch.float32, ("openvino",), "onnxruntime", "openvino not installed", "run: .* 'openvino>="),
-        (CPU, torch.bfloat16, ("openvino",), "torch", "openvino not installed", "run: .* 'openvino>="),
-        (CPU, torch.float32, ("onnx", "openvino"), "torch", "onnx, openvino not installed", "run: .*'onnx>=1.16,<2' "),
-    ],
-)
-def test_openvino_that_cannot_be_had_falls_back_as_auto_does_and_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch,
-    device: torch.device,
-    precision: torch.dtype,
-    absent: tuple[str, ...],
-    taken: str,
-    reason: str,
-    remedy: str,
-) -> None:
-    install(monkeypatch, *absent)
-    found = choose("openvino", device, precision)
-    assert (found.name, found.reason) == (taken, reason)
-    assert re.match(f"{taken} instead of openvino: {reason}; .*{remedy}", found.warning)
-    assert "://" not in found.warning
 
 
 @pytest.mark.parametrize("able", [True, False])
@@ -76,10 +52,10 @@ def test_openvino_takes_fp16_on_cpus_with_instructions_for_it_alone(
     install(monkeypatch)
     monkeypatch.setattr(choice, "computes_in", lambda precision: able)
     if able:
-        assert choose("openvino", CPU, torch.float16) == Choice("openvino")
+        assert choose("openvino", CPU, FP16) == Choice("openvino")
         return
     with pytest.raises(SetupError, match="this CPU has no instructions for fp16; set precision to bf16 or fp32"):
-        choose("openvino", CPU, torch.float16)
+        choose("openvino", CPU, FP16)
 
 
 @pytest.mark.parametrize("absent", packages.PACKAGES)
@@ -87,16 +63,16 @@ def test_auto_takes_torch_where_a_package_is_missing_and_says_which(
     monkeypatch: pytest.MonkeyPatch, absent: str
 ) -> None:
     install(monkeypatch, absent)
-    found = choose("auto", CPU, torch.float32)
+    found = choose("auto", CPU, FP32)
     assert (found.name, found.reason) == ("torch", f"{absent} not installed")
 
 
 @pytest.mark.parametrize(
     ("device", "precision", "absent", "message"),
     [
-        (CUDA, torch.float32, (), "device is cuda:0; set device cpu"),
-        (CPU, torch.bfloat16, (), "precision is bfloat16; set that to fp32"),
-        (CPU, torch.float32, ("onnx",), "onnx not installed; run: .* -m pip install 'onnx>=1.16,<2' 'onnxscript>=0.5"),
+        (CUDA, FP32, (), "device is cuda:0; set device cpu"),
+        (CPU, BF16, (), "precision is bfloat16; set that to fp32"),
+        (CPU, FP32, ("onnx",), "onnx not installed; run: .* -m pip install 'onnx>=1.16,<2' 'onnxscript>=0.5"),
     ],
 )
 def test_onnxruntime_that_cannot_be_had_is_refused(
@@ -113,7 +89,7 @@ def test_an_unknown_engine_lists_the_choices(random_weights: Path) -> None:
     assert list(ENGINES) == ["auto", "torch", "onnxruntime", "openvino", "tensorrt"]
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.float16])
+@pytest.mark.parametrize("precision", [FP32, FP16])
 def test_tensorrt_is_taken_where_onnxruntime_was_built_with_it(
     monkeypatch: pytest.MonkeyPatch, precision: torch.dtype
 ) -> None:
@@ -126,18 +102,31 @@ WHEELS = r"run: \S+ -m pip uninstall -y onnxruntime; \S+ -m pip install 'onnx>=1
 
 
 @pytest.mark.parametrize(
-    ("device", "precision", "absent", "taken", "reason", "remedy"),
+    ("engine", "device", "precision", "absent", "taken", "reason", "remedy"),
     [
-        (CPU, torch.float32, (), "onnxruntime", "device is cpu", "wants an NVIDIA GPU, its driver and a CUDA build"),
-        (CPU, torch.float32, ("onnx",), "torch", "device is cpu", "wants an NVIDIA GPU"),
-        (CPU, torch.bfloat16, (), "openvino", "device is cpu", "wants an NVIDIA GPU"),
-        (CUDA, torch.bfloat16, (), "torch", "precision is bfloat16", "set precision to fp16 or fp32"),
-        (CUDA, torch.float16, ("onnx", "onnxruntime"), "torch", "onnx, onnxruntime not installed", WHEELS),
-        (CUDA, torch.float16, (), "torch", "the installed onnxruntime was built without TensorRT", WHEELS),
+        ("tensorrt", CPU, FP32, (), "onnxruntime", "device is cpu", "wants an NVIDIA GPU, its driver and a CUDA build"),
+        ("tensorrt", CPU, FP32, ("onnx",), "torch", "device is cpu", "wants an NVIDIA GPU"),
+        ("tensorrt", CPU, BF16, (), "openvino", "device is cpu", "wants an NVIDIA GPU"),
+        ("tensorrt", CUDA, BF16, (), "torch", "precision is bfloat16", "set precision to fp16 or fp32"),
+        ("tensorrt", CUDA, FP16, ("onnx", "onnxruntime"), "torch", "onnx, onnxruntime not installed", WHEELS),
+        ("tensorrt", CUDA, FP16, (), "torch", "the installed onnxruntime was built without TensorRT", WHEELS),
+        ("openvino", CUDA, FP16, (), "torch", "device is cuda:0", "on CPUs alone: set device to cpu"),
+        ("openvino", CPU, FP32, ("openvino",), "onnxruntime", "openvino not installed", "run: .* 'openvino>="),
+        ("openvino", CPU, BF16, ("openvino",), "torch", "openvino not installed", "run: .* 'openvino>="),
+        (
+            "openvino",
+            CPU,
+            FP32,
+            ("onnx", "openvino"),
+            "torch",
+            "onnx, openvino not installed",
+            "run: .*'onnx>=1.16",
+        ),
     ],
 )
-def test_tensorrt_that_cannot_be_had_falls_back_as_auto_does_and_says_what_to_do(
+def test_an_engine_that_cannot_be_had_falls_back_as_auto_does_and_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
+    engine: str,
     device: torch.device,
     precision: torch.dtype,
     absent: tuple[str, ...],
@@ -147,9 +136,9 @@ def test_tensorrt_that_cannot_be_had_falls_back_as_auto_does_and_says_what_to_do
 ) -> None:
     install(monkeypatch, *absent)
     monkeypatch.setattr(choice, "available", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
-    found = choose("tensorrt", device, precision)
+    found = choose(engine, device, precision)
     assert (found.name, found.reason) == (taken, reason)
-    assert re.match(f"{taken} instead of tensorrt: {reason}; .*{remedy}", found.warning)
+    assert re.match(f"{taken} instead of {engine}: {reason}; .*{remedy}", found.warning)
     assert "://" not in found.warning
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from densehybrid_ros.metrics import tensors
 from densehybrid_ros.metrics.by_range import RangeTable
 from densehybrid_ros.metrics.components import ComponentSizes, component_overlaps
 from densehybrid_ros.metrics.open_set import open_set_counts
@@ -134,16 +135,26 @@ SCORES_TO_SORT: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 }
 
 
+@pytest.mark.parametrize("part", [1 << 15, 50_000, 1 << 20], ids=["whole parts", "a rest", "one part"])
 @pytest.mark.parametrize("case", SCORES_TO_SORT)
-def test_many_scores_are_sorted_by_their_digits_as_numpy_sorts_them(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_scores_are_sorted_by_their_digits_as_numpy_sorts_them(
+    case: str, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if "fbgemm" not in torch.backends.quantized.supported_engines:
         pytest.skip("torch without FBGEMM sorts no quicker than NumPy")
-    scores = SCORES_TO_SORT[case](np.random.default_rng(1), FEWEST_BY_DIGITS)
-    given, wanted = scores.copy(), np.sort(scores)
-    monkeypatch.setattr(np, "sort", None)
+    scores = SCORES_TO_SORT[case](np.random.default_rng(1), 4 * FEWEST_BY_DIGITS)
+    given, sizes, by_digits = scores.copy(), [], torch.Tensor.sort
+
+    def noted(values: torch.Tensor) -> Any:
+        sizes.append(len(values))
+        return by_digits(values)
+
+    monkeypatch.setattr(tensors, "PART", part)
+    monkeypatch.setattr(torch.Tensor, "sort", noted)
     found = rising(scores)
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(found, np.sort(scores))
     assert found.dtype == np.float32
+    assert sizes == [min(part, scores.size - begin) for begin in range(0, scores.size, part)]
     np.testing.assert_array_equal(scores, given, "what is sorted stays as it was")
 
 
