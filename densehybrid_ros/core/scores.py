@@ -34,12 +34,16 @@ class SummedLogits(ClassLogits, Protocol):
     def tanh_sum(self, dim: int) -> Tensor: ...
 
 
-class DatasetLogits(Protocol):
-    """All that scores in REDUCED need of dataset logits."""
-
-    def log_softmax(self, dim: int) -> Tensor: ...
+class Channels(Protocol):
+    """Something of each channel (dim 1)."""
 
     def __getitem__(self, place: Any, /) -> Tensor: ...
+
+
+class DatasetLogits(Channels, Protocol):
+    """All that scores in REDUCED need of dataset logits."""
+
+    def log_softmax(self, dim: int) -> Channels: ...
 
 
 def hybrid(logits: ClassLogits, dataset_logits: DatasetLogits) -> Tensor:

@@ -2,7 +2,7 @@
 
 At 2048x1024 with 19 classes the logits at the output size are 160 MB, which every operation would write to memory and
 read back. A strip of them takes a few MB, goes through all operations at once, and leaves a few bytes per pixel. What
-needs no more than the greatest class and sums over the classes goes without them (`ramps`).
+needs no more than the greatest class and sums over the classes goes without them (`blocks`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from densehybrid_ros.core.fit import Fit
-from densehybrid_ros.core.maps.ramps import RampDatasetLogits, RampLogits, Ramps, ramps_of, steep, with_ends
+from densehybrid_ros.core.maps.blocks import BlockDatasetLogits, BlockLogits, Blocks, blocks_of, corners_of, steep
 from densehybrid_ros.core.maps.worker_threads import in_worker_threads
 from densehybrid_ros.core.postprocess import Maps, first_maximum, wanted_maps
 from densehybrid_ros.core.scores import REDUCED, Score
 
 STRIP_VALUES = 1 << 20
 """Logits of a strip: 4 MiB."""
-STRIP_ENDS = 1 << 18
-"""The same of ramps' ends, of which five arrays are needed at a time."""
+STRIP_CORNERS = 1 << 18
+"""The same of blocks' corners, of which five arrays are needed at a time."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,10 @@ class Strip:
 
 Work = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 """(B, K, H, W) and (B, 2, H, W) logits → (B, H, W) maps by name; of every pixel by itself."""
-RampWork = Callable[[RampLogits, RampDatasetLogits], Mapping[str, Tensor]]
-"""The same of logits that are never enlarged; each in places of ramps instead of pixels."""
+PixelsOf = Callable[[Tensor], Tensor]
+"""Values of blocks, (1, *blocks.shape) → (1, rows, W)."""
+BlockWork = Callable[[BlockLogits, BlockDatasetLogits, PixelsOf], Mapping[str, Tensor]]
+"""The same as Work, of logits that are never enlarged."""
 
 
 def maps_in_strips(
@@ -64,15 +66,19 @@ def maps_in_strips(
     )
 
     wanted = {part: getattr(maps, part) for part in parts}
-    reduced, ramps = REDUCED.get(score), usable_ramps(logits, fitted)
-    if reduced is not None and ramps is not None:
+    reduced, blocks = REDUCED.get(score), usable_blocks(logits, fitted)
+    if reduced is not None and blocks is not None:
 
-        def on_ramps(classes: RampLogits, dataset: RampDatasetLogits) -> Mapping[str, Tensor]:
+        def on_blocks(classes: BlockLogits, dataset: BlockDatasetLogits, pixels_of: PixelsOf) -> Mapping[str, Tensor]:
             return wanted_maps(
-                classes.first_maximum, lambda: reduced(classes, dataset), threshold, logits.shape[1], parts
+                lambda: pixels_of(classes.first_maximum()),
+                lambda: pixels_of(reduced(classes, dataset)),
+                threshold,
+                logits.shape[1],
+                parts,
             )
 
-        fill_on_ramps(wanted, logits, dataset_logits, fitted, ramps, on_ramps)
+        fill_on_blocks(wanted, logits, dataset_logits, fitted, blocks, on_blocks)
         return maps
 
     def work(classes: Tensor, dataset: Tensor) -> Mapping[str, Tensor]:
@@ -92,17 +98,17 @@ def scores_in_strips(
     found = {name: torch.empty(full) for name in scores}
     if semantic:
         found[""] = torch.empty(full, dtype=torch.uint8)
-    ramps = usable_ramps(logits, fitted)
-    reduced = {name: REDUCED[score] for name, score in scores.items() if score in REDUCED and ramps is not None}
+    blocks = usable_blocks(logits, fitted)
+    reduced = {name: REDUCED[score] for name, score in scores.items() if score in REDUCED and blocks is not None}
     others = {name: score for name, score in scores.items() if name not in reduced}
-    if ramps is not None and (reduced or semantic):
+    if blocks is not None and (reduced or semantic):
 
-        def on_ramps(classes: RampLogits, dataset: RampDatasetLogits) -> Mapping[str, Tensor]:
-            given = {name: score(classes, dataset) for name, score in reduced.items()}
-            return {**given, "": classes.first_maximum()} if semantic else given
+        def on_blocks(classes: BlockLogits, dataset: BlockDatasetLogits, pixels_of: PixelsOf) -> Mapping[str, Tensor]:
+            given = {name: pixels_of(score(classes, dataset)) for name, score in reduced.items()}
+            return {**given, "": pixels_of(classes.first_maximum())} if semantic else given
 
         own = {name: each for name, each in found.items() if name not in others}
-        fill_on_ramps(own, logits, dataset_logits, fitted, ramps, on_ramps)
+        fill_on_blocks(own, logits, dataset_logits, fitted, blocks, on_blocks)
         semantic = False
     if others or semantic:
 
@@ -135,29 +141,34 @@ def fill_in_strips(maps: Mapping[str, Tensor], logits: Tensor, dataset_logits: T
     in_worker_threads(fill, [(number, strip) for number in range(batch) for strip in strips])
 
 
-def usable_ramps(logits: Tensor, fitted: Fit) -> Ramps | None:
+def usable_blocks(logits: Tensor, fitted: Fit) -> Blocks | None:
     """None where the logits have to be enlarged."""
-    ramps = ramps_of(fitted, logits.shape[3])
-    return None if ramps is None or steep(logits) else ramps
+    blocks = blocks_of(fitted, *logits.shape[2:])
+    return None if blocks is None or steep(logits) else blocks
 
 
-def fill_on_ramps(
-    maps: Mapping[str, Tensor], logits: Tensor, dataset_logits: Tensor, fitted: Fit, ramps: Ramps, work: RampWork
+def fill_on_blocks(
+    maps: Mapping[str, Tensor], logits: Tensor, dataset_logits: Tensor, fitted: Fit, blocks: Blocks, work: BlockWork
 ) -> None:
     """Fills `maps`, (B, H, W) of `fitted.image`, strip by strip, but never enlarges the logits."""
-    ends, dataset_ends = with_ends(logits), with_ends(dataset_logits)
-    batch, classes, cells, across = ends.shape
+    corners, dataset_corners = corners_of(logits, blocks), corners_of(dataset_logits, blocks)
 
-    def fill(piece: tuple[int, Strip]) -> None:
-        number, strip = piece
-        own = RampLogits(strip.weights @ ends[number, :, strip.cells], ramps)
-        dataset = ramps.along(strip.weights @ dataset_ends[number, :, strip.cells])
-        found = work(own, RampDatasetLogits(dataset[None]))
+    def fill(piece: tuple[int, int, int]) -> None:
+        number, begin, end = piece
+        lines = slice(begin, end + 1)
+        rows, own = blocks.part(begin, end)
+        classes = BlockLogits(corners[number, :, lines], own)
+        found = work(classes, BlockDatasetLogits(dataset_corners[number, :, lines], own), own.pixels_of)
         for name, whole in maps.items():
-            whole[number, strip.rows] = ramps.row(found[name][0])
+            whole[number, rows] = found[name][0]
 
-    strips = strips_of(fitted, cells, rows=max(1, STRIP_ENDS // (classes * across)))
-    in_worker_threads(fill, [(number, strip) for number in range(batch) for strip in strips])
+    down, threads = blocks.down.count, torch.get_num_threads()
+    turns = -(-corners[0].numel() // (threads * STRIP_CORNERS))
+    step = -(-down // (threads * turns))  # so that all threads have as much to do
+    begins = range(0, down, step)
+    in_worker_threads(
+        fill, [(number, begin, min(begin + step, down)) for number in range(len(corners)) for begin in begins]
+    )
 
 
 @lru_cache(maxsize=8)
