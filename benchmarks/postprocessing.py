@@ -25,7 +25,7 @@ from densehybrid_ros.core.postprocess import PARTS, open_set_map
 from densehybrid_ros.core.scores import SCORES, Score
 
 PATCH, SPREAD = 32, 4.0
-"""Cells over which logits vary, and their standard deviation, in nats: 10 % of the blocks are mixed, of pictures 6 %."""
+"""Cells over which logits vary, and their standard deviation, in nats: 10 % of the blocks are mixed, of pictures 6."""
 ON_CUDA = 20
 """Times that a way is taken at a stretch on a GPU, which is told to begin sooner than it ends."""
 

@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from densehybrid_ros.core.heap import give_back_large_blocks
 from densehybrid_ros.core.scores import SCORES
 from densehybrid_ros.engines.choice import ENGINES
 from densehybrid_ros.errors import chosen
@@ -136,6 +137,7 @@ def task_of(options: dict[str, Any]) -> Task:
 
 def examined(task: Task) -> Report:
     """The figures; warnings of its engine are on stderr."""
+    give_back_large_blocks()
     report = protocol_of(task).examine(task)
     for warning in task.segmenter.engine_warnings:
         print(warning, file=sys.stderr)
