@@ -113,7 +113,7 @@ def test_a_logit_out_of_range_is_left_to_the_enlarged_ones(odd: float) -> None:
 
 @pytest.mark.parametrize("both_ways", [False, True], ids=["along rows", "along both"])
 def test_the_steepest_blocks_keep_their_precision(both_ways: bool) -> None:
-    """Of two classes that change places from cell to cell: in between both are 23 nats below the cells' greatest."""
+    """Of two classes that change places from cell to cell: in between both are 34 nats below the cells' greatest."""
     ahead = torch.zeros(16, 24)
     ahead[:, ::2], ahead[:, 1::2] = STEEPEST, -STEEPEST
     if both_ways:
@@ -140,13 +140,22 @@ def test_the_surest_of_dataset_heads_keeps_its_precision(size: float) -> None:
 
 @pytest.mark.parametrize("largest", [LARGEST, 52.0], ids=["in a progression", "pixel by pixel"])
 def test_the_largest_logits_keep_their_tanh(largest: float) -> None:
-    """Of classes that change signs near the end of a ramp."""
+    """Of classes that change signs near the end of a ramp, together, so that none comes closer to the other."""
     logits = torch.zeros(1, 2, 16, 24)
     logits[:, 0, :, ::2], logits[:, 0, :, 1::2] = largest, largest / -7 - 0.5
-    logits[:, 1] = -logits[:, 0]
+    logits[:, 1] = logits[:, 0] * 0.9
     given = logits, torch.zeros(1, 2, 16, 24)
+    assert not steep(logits)
     found = maps_in_strips(*given, FOURFOLD, SCORES["rejected_by_all"], 0.0, PARTS)
     assert_as_plain(found, given, FOURFOLD, "rejected_by_all", 1e-5)
+
+
+def test_sums_of_uneven_shares_do_not_add_up_their_errors() -> None:
+    """Of 256 cells, whose places the interpolation rounds."""
+    fitted = fit((60, 1920), 1024, 32, align_corners=False)
+    given = answers(fitted)
+    found = maps_in_strips(*given, fitted, SCORES["rejected_by_all"], 0.0, PARTS)
+    assert_as_plain(found, given, fitted, "rejected_by_all", 1e-5)
 
 
 def test_shares_are_even_where_the_factor_is_whole_and_else_as_the_interpolation_has_them() -> None:
