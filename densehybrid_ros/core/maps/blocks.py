@@ -24,8 +24,8 @@ from densehybrid_ros.core.postprocess import first_maximum
 
 STEEPEST = 69.0
 """Nats by which a class comes closer to the greatest one from cell to cell, along a row and a column together. In the
-middle of a block half of that can be missing to what the greatest classes of its corners are there; so all of it, and 17
-nats, at a corner to a class that counts somewhere in the block: its exponential is not lost."""
+middle of a block half of that can be missing to what the greatest classes of its corners are there; so all of it, and
+17 nats, at a corner to a class that counts somewhere in the block: its exponential is not lost."""
 MOST_MIXED = 0.3
 """Share of blocks with different greatest classes at their corners, above which pixels of all blocks are looked at: of
 pictures it is 0.06."""
