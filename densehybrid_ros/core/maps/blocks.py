@@ -115,13 +115,18 @@ class Progression:
     right_down: Tensor
     """Factors of `right` from row to row."""
 
-    def rows(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each row, terms that may be changed, and the factors from pixel to pixel."""
-        for row in range(count):
+    def walk(self, rows: int, columns: int) -> Iterator[tuple[int, int, Tensor]]:
+        """Row, column and the terms there, pixel by pixel; these are not to be changed, nor kept for the next pixel."""
+        walked = torch.empty_like(self.terms)
+        for row in range(rows):
             if row:
                 self.terms *= self.down
                 self.right *= self.right_down
-            yield self.terms.clone(), self.right
+            terms = self.terms
+            for column in range(columns):
+                if column:
+                    terms = torch.mul(terms, self.right, out=walked)
+                yield row, column, terms
 
 
 class BlockLogits:
@@ -153,12 +158,12 @@ class BlockLogits:
         """Of the softmax over the classes, in nats: LSE_k s_k − Σ_k P(k|x)·s_k."""
         means = self._corners.new_empty(self.blocks.shape)
         below = BlockLogits(self._below, self.blocks)
-        for row, (terms, factors) in enumerate(below.progression(1).rows(self.blocks.down.pixels)):
-            left, slopes = below.row(row)
-            for column, shares in enumerate(self.blocks.across.shares.T):
-                weighted = torch.addcmul(left, slopes, shares).mul_(terms)
-                torch.sum(weighted, 0, out=means[:, row, column])
-                terms *= factors
+        shares, (left, slopes) = self.blocks.across.shares, below.row(0)
+        for row, column, terms in below.walk(1):
+            if not column:
+                left, slopes = below.row(row)
+            weighted = torch.addcmul(left, slopes, shares[:, column]).mul_(terms)
+            torch.sum(weighted, 0, out=means[:, row, column])
         log_sums = self._log_sum_below
         return torch.addcmul(log_sums, means, log_sums.neg().exp_(), value=-1).clamp_(min=0)[None]
 
@@ -182,20 +187,21 @@ class BlockLogits:
                 torch.addcmul(left, slopes, shares, out=found[:, :, row, column])
         return found[None]
 
-    def progression(self, power: int) -> Progression:
-        """Of exp(power · s)."""
+    def walk(self, power: int) -> Iterator[tuple[int, int, Tensor]]:
+        """Row, column and (K, blocks down, blocks across) exp(power · s), as `Progression.walk` gives them."""
         down, across = self.blocks.down, self.blocks.across
         growth = self._corners[:, 1:] - self._corners[:, :-1]
         top = torch.addcmul(self._corners[:, :-1], growth, down.first[:, None])
         slopes, twist = top[..., 1:] - top[..., :-1], growth[..., 1:] - growth[..., :-1]
         terms = torch.addcmul(top[..., :-1], slopes, across.first)
         below = torch.addcmul(growth[..., :-1], twist, across.first)
-        return Progression(
+        progression = Progression(
             terms=terms.mul_(power).exp_(),
             right=slopes.mul_(power * across.step).exp_(),
             down=below.mul_(power * down.step).exp_(),
             right_down=twist.mul_(power * down.step * across.step).exp_(),
         )
+        return progression.walk(down.pixels, across.pixels)
 
     def row(self, row: int) -> tuple[Tensor, Tensor]:
         """(K, blocks down, blocks across): logits at the left edges in that row of each block, and to the right."""
@@ -206,10 +212,8 @@ class BlockLogits:
     def _summed(self, power: int, of: Callable[[Tensor], Tensor]) -> Tensor:
         """Sums over the classes of what `of` makes of exp(power · s) of every pixel."""
         sums = self._corners.new_empty(self.blocks.shape)
-        for row, (terms, factors) in enumerate(self.progression(power).rows(self.blocks.down.pixels)):
-            for column in range(self.blocks.across.pixels):
-                torch.sum(of(terms), 0, out=sums[:, row, column])
-                terms *= factors
+        for row, column, terms in self.walk(power):
+            torch.sum(of(terms), 0, out=sums[:, row, column])
         return sums
 
     @cached_property
