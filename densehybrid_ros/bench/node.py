@@ -38,9 +38,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     """All figures, as they are written to --json."""
     keep_freed_memory()  # as the node does
     width, height = options.size or SIZE
-    picture = cv2.resize(
-        Roadworld(7, 960, 540).frame(3, stereo=False).left, (width, height), interpolation=cv2.INTER_LINEAR
-    )
+    picture = picture_of(width, height)
     weights, precision = options.weights, options.precision
     segmenter = Segmenter.load(weights, options.device, precision, options.inference_width, "auto")
     turns = ROUNDS * (len(CASES) + 1)
@@ -52,7 +50,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
             node.wait_until_ready()
             listen(node, feed, MAPS)
             bar.set_postfix_str("waiting for the node's engine")
-            used = settled(lambda: _by_node(node, feed))
+            used = settled(lambda: answering_engine(node, feed))
             if used != engine:
                 raise SetupError(f"the node runs by {used}, and this process by {engine}; run it again")
             found = {ENGINE: Measured(), **{name: Measured() for name in CASES}}
@@ -74,6 +72,12 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         "runs": options.runs * ROUNDS,
         "ways": {name: each.figures() for name, each in found.items()},
     }
+
+
+def picture_of(width: int, height: int) -> NDArray[np.uint8]:
+    """(height, width, 3) RGB: what a node is fed with."""
+    frame = Roadworld(7, 960, 540).frame(3, stereo=False)
+    return cv2.resize(frame.left, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 @contextmanager
@@ -111,9 +115,10 @@ def _by(segmenter: Segmenter, picture: NDArray[np.uint8]) -> str:
     return segmenter.engine
 
 
-def _by_node(node: RunningNode, feed: Feed) -> str:
+def answering_engine(node: RunningNode, feed: Feed) -> str:
+    """What a frame was answered by, as the node's diagnostics name it; "" of a version that does not."""
     feed.answered()
-    return node.next_report()["engine"]
+    return node.next_report().get("engine", "")
 
 
 def text_of(figures: dict[str, Any]) -> str:

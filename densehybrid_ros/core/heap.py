@@ -30,7 +30,7 @@ def give_back_large_blocks() -> bool:
     """Gives large blocks back to the system as soon as they are freed, for what has many of them and need not hurry.
 
     By itself glibc keeps freed blocks of up to 32 MiB for others, of which some fit: an evaluation with twenty scores
-    took 1,367 to 1,555 MiB instead of 1,219, and a tenth less time, for pages are faulted in anew.
+    took 1,367 to 1,555 MiB instead of 1,235, and a tenth less time, for pages are faulted in anew.
 
     Returns:
         Whether it was done; False where the C library is not glibc.

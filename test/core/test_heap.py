@@ -31,9 +31,10 @@ assert give_back_large_blocks()
 import numpy as np
 
 def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4096 >> 20
+    import os
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
-del (once := [np.ones(30 << 20, np.uint8)])[0]  # the largest that was freed is the threshold, if none is set
+np.ones(30 << 20, np.uint8)  # the largest that was freed is the threshold, if none is set
 before, small = resident(), []
 large = []
 for _ in range(20):

@@ -57,19 +57,13 @@ class Blocks:
         rows, down = self.down.part(begin, end)
         return rows, Blocks(down, self.across)
 
-    @cached_property
-    def _columns(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """(W,) where each pixel of a row stands among columns · blocks across."""
-        block, column = self.across.places // self.across.pixels, self.across.places % self.across.pixels
-        return (column * self.across.count + block).numpy()
-
     def pixels_of(self, values: Tensor) -> Tensor:
         """(1, *shape) → (1, rows, W), in the order of the picture."""
         lines, places = values.view(self.down.count * self.down.pixels, -1), self.down.places
         begin, end = int(places[0]), int(places[-1]) + 1
         own = lines[begin:end] if end - begin == len(places) else lines.index_select(0, places)
         # several times faster than torch's for bytes
-        return torch.from_numpy(np.take(own.numpy(), self._columns, axis=1, mode="clip"))[None]
+        return torch.from_numpy(np.take(own.numpy(), self.across.side_by_side, axis=1, mode="clip"))[None]
 
 
 @lru_cache(maxsize=8)
@@ -91,15 +85,11 @@ def corners_of(logits: Tensor, blocks: Blocks) -> Tensor:
 
 def steep(logits: Tensor) -> bool:
     """Whether a class comes closer to the greatest one by more than STEEPEST, or any logit is no number."""
-    below = _below_the_greatest(logits.float(), 1)
+    logits = logits.float()
+    below = logits - logits.amax(1, keepdim=True)
     across, down = (below.diff(dim=dim).abs().amax(1) for dim in (3, 2))
     together = F.max_pool2d(across, (2, 1), stride=1) + F.max_pool2d(down, (1, 2), stride=1)
     return not (float(together.amax()) <= STEEPEST and bool(below[..., 0, 0].isfinite().all()))
-
-
-def _below_the_greatest(logits: Tensor, dim: int) -> Tensor:
-    """What is missing to the greatest class, at most 0; between the cells it is so for the interpolated ones, too."""
-    return logits - logits.amax(dim, keepdim=True)
 
 
 @dataclass
@@ -217,9 +207,14 @@ class BlockLogits:
         return sums
 
     @cached_property
+    def _greatest(self) -> Tensor:
+        """(1, blocks down + 1, blocks across + 1)"""
+        return self._corners.amax(0, keepdim=True)
+
+    @cached_property
     def _below(self) -> Tensor:
-        """As corners: what is missing to the greatest."""
-        return _below_the_greatest(self._corners, 0)
+        """As corners: what is missing to the greatest, at most 0; so it is for what is interpolated of it."""
+        return self._corners - self._greatest
 
     @cached_property
     def _log_sum_below(self) -> Tensor:
@@ -233,7 +228,7 @@ class BlockLogits:
     @cached_property
     def _between_greatest(self) -> Tensor:
         """Between the greatest classes of the corners, which is the greatest class where these are the same."""
-        return BlockLogits(self._corners.amax(0, keepdim=True), self.blocks).values()[0, 0]
+        return BlockLogits(self._greatest, self.blocks).values()[0, 0]
 
     @cached_property
     def _maximum(self) -> Tensor:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 FEWEST = 3
@@ -41,6 +44,12 @@ class Ramps:
     def pixels(self) -> int:
         """Of the longest ramp; each has so many places, some of them outside the picture or in the next ramp."""
         return self.shares.shape[1]
+
+    @cached_property
+    def side_by_side(self) -> NDArray[np.int64]:
+        """(N,) where each pixel stands if the first pixels of all ramps come first, then all second ones."""
+        ramp, pixel = self.places // self.pixels, self.places % self.pixels
+        return (pixel * self.count + ramp).numpy()
 
     def part(self, begin: int, end: int) -> tuple[slice, Ramps]:
         """The ramps from `begin` to `end`, without that, and which pixels of the axis are theirs."""

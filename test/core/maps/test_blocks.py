@@ -188,6 +188,16 @@ def test_pixels_that_leave_gaps_are_picked_one_by_one() -> None:
     assert found[:, 100].diff().gt(0).all()
 
 
+@pytest.mark.parametrize("fitted", [FOURFOLD, SEVEN_AND_A_HALF, CUT_OFF], ids=str)
+def test_strips_of_one_line_of_blocks_give_the_same(fitted: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = answers(fitted)
+    whole = maps_in_strips(*given, fitted, SCORES["hybrid"], 0.0, PARTS)
+    monkeypatch.setattr(strips, "STRIP_CORNERS", 1)
+    found = maps_in_strips(*given, fitted, SCORES["hybrid"], 0.0, PARTS)
+    torch.testing.assert_close(found.score, whole.score, atol=1e-5, rtol=1e-5)
+    assert torch.equal(found.semantic, whole.semantic)
+
+
 def test_strips_of_blocks_are_those_of_the_whole() -> None:
     blocks = blocks_of(SEVEN_AND_A_HALF, 16, 32)
     assert blocks is not None

@@ -20,6 +20,7 @@ from multiprocessing.queues import SimpleQueue
 import torch
 
 from densehybrid_ros.core.devices import resolve_device
+from densehybrid_ros.core.heap import give_back_large_blocks
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.training.evaluation.rounds.looks import Look, look_at
@@ -100,6 +101,7 @@ class _Worker:
 def _begin(load: Load, reader: Reader, free: SimpleQueue[str], threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    give_back_large_blocks()
     torch.set_num_threads(threads)
     _Worker.reader = reader
     try:
