@@ -3,14 +3,15 @@
 Trainings that began with the same weights and went different ways (other data, steps, losses) often lie around a
 network that is better than each of them, at the cost of one ("model soup", Wortsman et al., 2022). They must have the
 same architecture and classes. Weights that have no common beginning average to nothing useful: evaluate what comes out.
-It keeps scales, width and the like of the first file, but no thresholds: `densehybrid export` calibrates it.
+It keeps scales, width and the like of the first file and the data and terms of all, names all with their shares, and
+has no thresholds: `densehybrid export` calibrates it.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def main(argv: list[str] | None = None) -> None:
         states.append(other.state_dict())
         infos.append(its_info)
     model.load_state_dict(mean_state(states, shares))
-    save_weights(arguments.out, model, mean_info(infos), half=False)
+    parts = " + ".join(f"{share:.3g} {path.stem}" for share, path in zip(shares, arguments.weights, strict=True))
+    save_weights(arguments.out, model, mean_info(infos, f"mean of {parts}"), half=False)
     print(f"{arguments.out}: mean of {len(states)} weights; calibrate it by densehybrid export")
 
 
@@ -83,14 +85,18 @@ def mean_state(states: Sequence[dict[str, Tensor]], shares: Sequence[float]) -> 
     return mean
 
 
-def mean_info(infos: Sequence[WeightsInfo]) -> WeightsInfo:
-    """The first one's, without thresholds and figures, and with the data and terms of all."""
+def mean_info(infos: Sequence[WeightsInfo], recipe: str) -> WeightsInfo:
+    """The first one's, without thresholds and figures, and with the data and terms of all, each told once."""
     return replace(
         infos[0],
         threshold=0.0,
         calibration={},
         figures={},
-        training_data="; ".join(dict.fromkeys(info.training_data for info in infos if info.training_data)),
-        licence="; ".join(dict.fromkeys(info.licence for info in infos if info.licence)),
-        recipe="",
+        training_data=_joined(info.training_data for info in infos),
+        licence=_joined(info.licence for info in infos),
+        recipe=recipe,
     )
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(part for text in texts for part in text.split("; ") if part))

@@ -44,15 +44,16 @@ def saved(path: Path, seed: int, info: WeightsInfo = INFO) -> dict[str, torch.Te
 def test_every_tensor_is_the_mean_by_shares_and_nothing_measured_is_kept(tmp_path: Path) -> None:
     files = [tmp_path / f"{name}.safetensors" for name in "ab"]
     one = saved(files[0], 1)
-    other = saved(files[1], 2, replace(INFO, training_data="set B", inference_width=320, scales=[1.0]))
+    other = saved(files[1], 2, replace(INFO, training_data="set B; set A; set C", inference_width=320, scales=[1.0]))
     main([str(tmp_path / "out.safetensors"), *map(str, files), "--shares", "3", "1"])
     model, info = load_weights(tmp_path / "out.safetensors")
     for name, value in model.state_dict().items():
         wanted = 0.75 * one[name].numpy() + 0.25 * other[name].numpy()
         np.testing.assert_allclose(value.numpy(), wanted, rtol=1e-5, atol=1e-7, err_msg=name)
     assert (info.inference_width, info.scales, info.palette) == (640, [1.0, 0.5], INFO.palette)
-    assert (info.threshold, info.calibration, info.figures, info.recipe) == (0.0, {}, {}, "")
-    assert (info.training_data, info.licence) == ("set A; set B", "terms A")
+    assert (info.threshold, info.calibration, info.figures) == (0.0, {}, {})
+    assert (info.training_data, info.licence) == ("set A; set B; set C", "terms A")
+    assert info.recipe == "mean of 0.75 a + 0.25 b"
 
 
 def test_without_shares_all_count_alike_and_counters_are_those_of_the_first() -> None:
