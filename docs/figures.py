@@ -22,7 +22,7 @@ from typing import Any
 from densehybrid_ros.models.checkpoint import BUNDLED
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "models/weights/ladder_lite0_roads.md", "docs/evaluation.md", "docs/measurements.md")
+PAGES = ("README.md", "models/weights/ladder_lite0_roads.md", "docs/evaluation.md")
 PLACE = re.compile(r"(?<=^<!-- figures: )([\w ]+)( -->\n).*?(?=^<!-- end -->$)", re.DOTALL | re.MULTILINE)
 RATES = "--target-tpr=0.8,0.9,0.95"
 WHOLE = {"smiyc-obstacle": "smiyc", "smiyc-anomaly": "smiyc", "camvid-ood": "camvid_ood", "roadworld": "roadworld"}
@@ -34,7 +34,6 @@ SHOWN = {
     "roadworld": "`roadworld` val (40, rendered)",
 }
 STATISTICS = "roads.statistics.safetensors"
-BF16 = ("--engine", "openvino", "--precision", "bf16")
 Found = dict[str, dict[str, Any]]
 """Name of a measurement → what its file holds."""
 
@@ -54,9 +53,6 @@ def commands(data: Path, out: Path) -> dict[str, list[str]]:
         "roadworld": evaluate("roadworld", "roadworld", "--split", "val", "--no-open-set"),
         "cityscapes": evaluate("cityscapes", "cityscapes", "--split", "val", "--scores", "none"),
         "camvid": evaluate("camvid", "camvid", "--scores", "none"),
-        "smiyc-obstacle bf16": evaluate("smiyc-obstacle", "smiyc", *BF16, "--scores", "hybrid"),
-        "smiyc-anomaly bf16": evaluate("smiyc-anomaly", "smiyc", *BF16, "--scores", "hybrid"),
-        "camvid bf16": evaluate("camvid", "camvid", *BF16, "--scores", "none"),
         "pasted": [
             *evaluate("cityscapes", "cityscapes", "--split", "val", "--per-picture", "--intervals", "1000"),
             *("--negatives", str(data / "negatives_objects"), "validation"),
@@ -102,8 +98,8 @@ def one(value: float) -> str:
     return f"{value:.1f}".replace("-", "−")
 
 
-def pair(figures: dict[str, float], digits: int = 1) -> str:
-    return f"{figures['ap']:.{digits}f} / {figures['fpr95']:.{digits}f}"
+def pair(figures: dict[str, float]) -> str:
+    return f"{figures['ap']:.1f} / {figures['fpr95']:.1f}"
 
 
 def scores_of(names: list[str]) -> Callable[[Found], str]:
@@ -183,16 +179,6 @@ def open_set(found: Found) -> str:
     )
 
 
-def precisions(found: Found) -> str:
-    """OpenVINO in bf16 beside fp32."""
-    names = ("smiyc-obstacle", "smiyc-anomaly")
-    rows = []
-    for title, of in (("fp32", ""), ("bf16", " bf16")):
-        cells = [pair(found[name + of]["scores"]["hybrid"], 2) for name in names]
-        rows.append([title, *cells, f"{found['camvid' + of]['miou']:.2f}"])
-    return table(["", *(f"`{name}`" for name in names), "mIoU on CamVid val"], rows)
-
-
 TABLES: dict[str, Callable[[Found], str]] = {
     "scores": scores_of(["smiyc-obstacle", "smiyc-anomaly", "camvid-ood"]),
     "all sets": scores_of(list(SHOWN)),
@@ -202,7 +188,6 @@ TABLES: dict[str, Callable[[Found], str]] = {
     "baselines AP": baselines_of("ap", "AP"),
     "baselines FPR95": baselines_of("fpr95", "FPR95"),
     "open set": open_set,
-    "precisions": precisions,
 }
 
 

@@ -48,9 +48,6 @@ def measured(figures: ModuleType) -> dict[str, dict[str, Any]]:
         ]
         things = {score: {"siou": 36.5, "ppv": 78.9, "f1": 57.8 + number} for score in ("hybrid", "msp")}
         found[name] = {"scores": scores, "target_tpr": rates, "components": things, "miou": 62.8}
-    for name in ("smiyc-obstacle", "smiyc-anomaly"):
-        found[f"{name} bf16"] = {"scores": {"hybrid": ranking(33.333)}}
-    found["camvid bf16"] = {"miou": 64.321}
     ends = {part: [1.0, 2.0] for part in ("ap", "fpr95", "auroc")}
     found["baselines"] = {
         "results": [
@@ -76,7 +73,6 @@ LINES = {
     "baselines AP": "| `hybrid` " + "| 44.0 [1.0, 2.0] " * 4 + "|",
     "baselines FPR95": "| FPR95 | `smiyc-obstacle` | `smiyc-anomaly` | `camvid-ood` | `roadworld` |",
     "open set": "| `hybrid` | 79.2 [1.0, 2.0] | 7.9 [1.0, 2.0] | 99.0 [1.0, 2.0] | 52.1 [49.3, 53.1] | −1.8 | 65.2 |",
-    "precisions": "| bf16 | 33.33 / 3.33 | 33.33 / 3.33 | 64.32 |",
 }
 
 
