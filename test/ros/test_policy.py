@@ -35,18 +35,6 @@ def endpoints(node: Node, name: str) -> Open:
     return {kind: {each for each, _ in entries} for kind, entries in found.items()}
 
 
-def settled(node: Node, name: str, complete: Callable[[Open], bool]) -> Open:
-    """What the node has opened, once that is complete: the graph learns of one endpoint after the other."""
-    end, found = time.monotonic() + PATIENCE, Open()
-    while time.monotonic() < end:
-        rclpy.spin_once(node, timeout_sec=0.1)
-        if (name, "/") in node.get_node_names_and_namespaces():
-            found = endpoints(node, name)
-            if complete(found):
-                return found
-    raise AssertionError(f"{name} never opened all that it was to open, but {found}")
-
-
 BY_INSTALLATION = ("/obstacles", "/obstacles/boxes", "/label_info", "/label_info_json", TF_STATIC.name)
 """What a segmenter publishes only where messages for it, or listeners, are there."""
 NONE: Open = {"publish": set(), "subscribe": set(), "reply": set()}
@@ -62,6 +50,22 @@ def is_complete(role: str, spare: Open) -> bool:
         unopened = all(name.endswith(BY_INSTALLATION) for name in spare["publish"])
         return unopened and not spare["reply"] and "/left/image_raw" not in spare["subscribe"]
     return spare == NONE if role in ("recorder", "evaluator") else "/player/pause" not in spare["reply"]
+
+
+def unopened(allowed: Open, found: Open) -> Open:
+    return {kind: allowed[kind] - found[kind] - OF_EVERY_NODE for kind in found}
+
+
+def settled(node: Node, name: str, role: str, allowed: Open) -> Open:
+    """What the node has opened, once that is all it always opens: the graph learns of one endpoint after the other."""
+    end, found = time.monotonic() + PATIENCE, Open()
+    while time.monotonic() < end:
+        rclpy.spin_once(node, timeout_sec=0.1)
+        if (name, "/") in node.get_node_names_and_namespaces():
+            found = endpoints(node, name)
+            if is_complete(role, unopened(allowed, found)):
+                return found
+    raise AssertionError(f"{name} never opened all that it was to open, but {found}")
 
 
 @pytest.mark.usefixtures("context")
@@ -82,15 +86,8 @@ def test_running_nodes_open_what_the_policy_allows_and_nothing_else(
             "subscribe": {*own.subscribe, *OF_EVERY_NODE},
             "reply": {*own.reply, *NAMES.absolute(PARAMETER_SERVICES, name)},
         }
-
-        def unopened(found: Open, allowed: Open = allowed) -> Open:
-            return {kind: allowed[kind] - found[kind] - OF_EVERY_NODE for kind in found}
-
-        def complete(found: Open, role: str = role, unopened: Callable[[Open], Open] = unopened) -> bool:
-            return is_complete(role, unopened(found))
-
-        found = settled(looker, name, complete)
+        found = settled(looker, name, role, allowed)
         assert not {kind: found[kind] - allowed[kind] for kind in found if found[kind] - allowed[kind]}, role
-        spare[role] = unopened(found)
+        spare[role] = unopened(allowed, found)
     looker.destroy_node()
     assert {TF, TF_STATIC.name} <= spare["segmenter"]["subscribe"]  # nothing is to be turned
