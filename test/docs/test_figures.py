@@ -35,18 +35,21 @@ def ranking(ap: float) -> dict[str, float]:
 
 def measured(figures: ModuleType) -> dict[str, dict[str, Any]]:
     """What every measurement would have found, each figure another."""
-    found: dict[str, dict[str, Any]] = {"cityscapes": {"miou": 55.55}, "camvid": {"miou": 65.0}}
+    found: dict[str, dict[str, Any]] = {"cityscapes": {"miou": 55.2}, "camvid": {"miou": 65.0}}
     for number, name in enumerate(SETS):
         scores = {
             score: ranking(90.0 - 10 * number - place)
             for place, score in enumerate(("hybrid", "likelihood", "posterior", "msp"))
         }
         rates = [
-            {"score": score, "target_tpr": rate, "threshold": -rate, "tpr": rate - 0.0123, "fpr": 0.00456}
-            for score in ("hybrid", "msp")
+            {"score": score, "target_tpr": rate, "threshold": -rate, "tpr": rate - less, "fpr": 0.00456}
+            for score, less in (("msp", 0.5), ("hybrid", 0.0123))
             for rate in (0.8, 0.9)
         ]
-        things = {score: {"siou": 36.5, "ppv": 78.9, "f1": 57.8 + number} for score in ("hybrid", "msp")}
+        things = {
+            "hybrid": {"siou": 36.5, "ppv": 78.9, "f1": 57.8 + number},
+            "msp": dict.fromkeys(("siou", "ppv", "f1"), 1),
+        }
         found[name] = {"scores": scores, "target_tpr": rates, "components": things, "miou": 62.8}
     ends = {part: [1.0, 2.0] for part in ("ap", "fpr95", "auroc")}
     found["baselines"] = {
@@ -67,21 +70,23 @@ def measured(figures: ModuleType) -> dict[str, dict[str, Any]]:
 LINES = {
     "scores": "| `smiyc-anomaly` (10) | 80.0 / 8.0 | 79.0 / 7.9 | 78.0 / 7.8 | 77.0 / 7.7 |",
     "all sets": "| `roadworld` val (40, rendered) | 60.0 / 6.0 | 59.0 / 5.9 | 58.0 / 5.8 | 57.0 / 5.7 |",
-    "mean IoU": "classes: 65.0; on Roadworld val: 62.8.",
+    "mean IoU": "mIoU on 232 pictures of two Cityscapes cities that were kept apart: 55.2; on CamVid val, read in its 11\n"
+    "classes: 65.0; on Roadworld val: 62.8.",
     "things": "| `smiyc-anomaly` | 36.5 | 78.9 | 58.8 |",
     "rates": "| 90 | −0.90 | 88.8, 0.46 | 88.8, 0.46 |",
     "baselines AP": "| `hybrid` " + "| 44.0 [1.0, 2.0] " * 4 + "|",
     "baselines FPR95": "| `hybrid` " + "| 4.4 [1.0, 2.0] " * 4 + "|",
-    "open set": "| `hybrid` | 79.2 [1.0, 2.0] | 7.9 [1.0, 2.0] | 99.0 [1.0, 2.0] | 52.1 [49.3, 53.1] | −1.8 | 65.2 |",
+    "open set": "mIoU 54.1 [51.3, 55.6]; 53.8 as the mean of the two cities, from which the gap is taken.\n"
+    "| `hybrid` | 79.2 [1.0, 2.0] | 7.9 [1.0, 2.0] | 99.0 [1.0, 2.0] | 52.1 [49.3, 53.1] | −1.8 | 65.2 |",
 }
 
 
 def test_tables_say_what_was_measured(figures: ModuleType) -> None:
     found = measured(figures)
-    for name, line in LINES.items():
+    for name, lines in LINES.items():
         page = f"before\n\n<!-- figures: {name} -->\nstale\n<!-- end -->\nafter <!-- end -->\n"
         filled = figures.filled(page, found)
-        assert line in filled.splitlines()
+        assert set(lines.splitlines()) <= set(filled.splitlines())
         assert "stale" not in filled
         assert filled.startswith("before\n")
         assert filled.endswith("<!-- end -->\nafter <!-- end -->\n")
