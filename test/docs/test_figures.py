@@ -70,7 +70,8 @@ def measured(figures: ModuleType) -> dict[str, dict[str, Any]]:
 LINES = {
     "scores": "| `smiyc-anomaly` (10) | 80.0 / 8.0 | 79.0 / 7.9 | 78.0 / 7.8 | 77.0 / 7.7 |",
     "all sets": "| `roadworld` val (40, rendered) | 60.0 / 6.0 | 59.0 / 5.9 | 58.0 / 5.8 | 57.0 / 5.7 |",
-    "mean IoU": "mIoU on 232 pictures of two Cityscapes cities that were kept apart: 55.2; on CamVid val, read in its 11\n"
+    "mean IoU": "mIoU on 232 pictures of two Cityscapes cities that were kept apart: 55.2; on CamVid val, read in its "
+    "11\n"
     "classes: 65.0; on Roadworld val: 62.8.",
     "things": "| `smiyc-anomaly` | 36.5 | 78.9 | 58.8 |",
     "rates": "| 90 | −0.90 | 88.8, 0.46 | 88.8, 0.46 |",
