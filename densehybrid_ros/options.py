@@ -148,6 +148,27 @@ def changed(current: Options, changes: Mapping[str, Any]) -> Options:
     return replace(whole, **_checked(type(current), changes))
 
 
+def with_defaults(kind: Any, value: Any) -> Any:
+    """What an older version wrote of a set by `asdict`: fields that it did not know yet have their defaults.
+
+    Args:
+        kind: a dataclass, a list of one, or any other annotation, whose value is returned as it is.
+    """
+    if get_origin(kind) is list and is_dataclass(get_args(kind)[0]):
+        return [with_defaults(get_args(kind)[0], each) for each in value]
+    if not is_dataclass(kind):
+        return value
+    hints, made = get_type_hints(kind), dict(value)
+    for entry in fields(kind):
+        if entry.name in made:
+            made[entry.name] = with_defaults(hints[entry.name], made[entry.name])
+        elif entry.default_factory is not MISSING:
+            made[entry.name] = entry.default_factory()
+        elif entry.default is not MISSING:
+            made[entry.name] = entry.default
+    return made
+
+
 def _checked(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
     known = {entry.name: entry for entry in settings_of(kind)}
     for name in content:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim import Adamax
 
 from densehybrid_ros.errors import SetupError, chosen
+from densehybrid_ros.options import with_defaults
 from densehybrid_ros.pictures import write_picture
 from densehybrid_ros.training.flow.config import FLOWS
 from densehybrid_ros.training.flow.crops import FlowCrops, gaussian_bits_per_dimension
@@ -66,6 +67,9 @@ class FlowPretraining:
         self.wrapped.mark_forward_method("log_likelihood")
         some = torch.cat([crops[index] for index in range(BASELINE_BATCHES)])
         self.baseline = gaussian_bits_per_dimension(some, held_out)
+
+    def settings_then(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        return with_defaults(Pretraining, found)
 
     def seed(self, step: int) -> int:
         return self.pretraining.seed * 1_000_003 + step

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
-from densehybrid_ros.options import REQUIRED, setting
+from densehybrid_ros.options import REQUIRED, setting, with_defaults
 from densehybrid_ros.training.losses.hybrid import HybridLossWeights
 
 FREE = ("start", "accumulate", "inference_width", "log_every", "checkpoint_every", "training_data", "licence")
@@ -120,3 +121,10 @@ def lasting_part(recipe: Recipe) -> dict[str, Any]:
     kept["pasting"] = {**pasting, "root": bool(pasting["root"]), "also": len(pasting["also"])}
     kept["flow"] = {**kept["flow"], "weights": bool(kept["flow"]["weights"])}
     return kept
+
+
+def lasting_part_then(found: Mapping[str, Any]) -> dict[str, Any]:
+    """`lasting_part` as a checkpoint has it, with the defaults of all keys that a recipe did not have yet."""
+    kinds = get_type_hints(Recipe)
+    known = {name: with_defaults(kinds[name], value) for name, value in found.items() if name in kinds}
+    return {**lasting_part(Recipe(architecture="", train=[])), **known}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,21 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def reading_checkpoint(path: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def reading_checkpoint(
+    path: Path, settings: Mapping[str, Any], settings_then: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """The content of a checkpoint, for a block that loads it into a run.
 
     Args:
         settings: what decides about the run's result; those in the checkpoint must be equal.
+        settings_then: completes those of a checkpoint that an older version wrote.
 
     Raises:
         SetupError: unreadable, from a run with other settings, or the block could not load it.
     """
     try:
         content: dict[str, Any] = pickled(path)
-        found = content["settings"]
+        found = settings_then(content["settings"])
         changed = [name for name, value in settings.items() if value != found.get(name)]
         if changed:
             raise ValueError(f"'{changed[0]}' was {found.get(changed[0])} there and is {settings[changed[0]]} now")

@@ -72,6 +72,10 @@ class Job(Protocol):
         """What decides about the result: a checkpoint of other settings does not continue this run."""
         ...
 
+    def settings_then(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings as a checkpoint has them, with the defaults of those that did not exist when it was written."""
+        ...
+
     advice: str
     """What to do where the loss is not finite."""
 
@@ -191,7 +195,7 @@ def _resume(path: Path, job: Job, engine: Fabric) -> int:
     """Loads a checkpoint, where there is one; returns the steps done."""
     if not path.is_file():
         return 0
-    with reading_checkpoint(path, job.settings) as content:
+    with reading_checkpoint(path, job.settings, job.settings_then) as content:
         job.load_state_dict(content)
         job.optimizer.load_state_dict(content["optimizer"])
         engine.strategy.precision.load_state_dict(content.get("precision", {}))

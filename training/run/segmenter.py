@@ -17,7 +17,7 @@ from densehybrid_ros.training.batches.batches import Batch, Batches, class_weigh
 from densehybrid_ros.training.batches.device_batch import DeviceBatch
 from densehybrid_ros.training.evaluation.pasted_set import validation_sets
 from densehybrid_ros.training.losses.hybrid import HybridLoss, closed_set_loss, hybrid_loss, pixel_counts
-from densehybrid_ros.training.recipe.recipe import ASKED, Recipe, lasting_part
+from densehybrid_ros.training.recipe.recipe import ASKED, Recipe, lasting_part, lasting_part_then
 from densehybrid_ros.training.run.average import count_averaged
 from densehybrid_ros.training.run.engine import make_engine, step_seed, summed
 from densehybrid_ros.training.run.kept_weights import forget_best, validate_and_keep
@@ -67,6 +67,9 @@ class SegmenterTraining:
         self.optimizer = self.state.optimizer
         balance = class_weights(sets, recipe.class_balance) if recipe.class_balance else None
         self.balance = None if balance is None else torch.from_numpy(balance).to(engine.device)
+
+    def settings_then(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        return lasting_part_then(found)
 
     def seed(self, step: int) -> int:
         return step_seed(self.engine, self.recipe.seed, step)

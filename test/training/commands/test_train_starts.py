@@ -94,6 +94,34 @@ def test_a_folder_is_not_continued_by_another_recipe(
             run(data, write_recipe(tmp_path, **{"steps": 2, **changes}), tmp_path / "run")
 
 
+def test_a_checkpoint_from_before_a_key_existed_is_continued(
+    data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run
+) -> None:
+    """It was made with what the key's default says; another value of the new key makes another run."""
+    started = write_recipe(tmp_path, steps=2)
+    run(data, started, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint.pt"
+    content = torch.load(path, weights_only=True)
+    settings = content["settings"]
+    assert settings.pop("rare_evenly") is False
+    assert settings.pop("betas") == [0.9, 0.999]
+    assert settings["pasting"].pop("box_share") == 0.0
+    assert settings["train"][0].pop("known_void") is False
+    assert settings.pop("flow")["weights"] is False
+    torch.save(content, path)
+    weights = tmp_path / "run" / "weights.safetensors"
+    before = weights.read_bytes()
+    run(data, started, tmp_path / "run")
+    assert weights.read_bytes() == before
+    for changes, named in (
+        ({"betas": [0.8, 0.999]}, r"'betas' was \[0.9, 0.999\] there and is \[0.8, 0.999\] now"),
+        ({"pasting": {"box_share": 0.5}}, "'pasting' was"),
+        ({"steps": 3}, "'steps' was 2"),
+    ):
+        with pytest.raises(SetupError, match=f"does not continue this run .*{named}"):
+            run(data, write_recipe(tmp_path, **{"steps": 2, **changes}), tmp_path / "run")
+
+
 def test_a_smoke_run_leaves_nothing_to_the_real_one(
     data: Path, tmp_path: Path, write_recipe: WriteRecipe, run: Run
 ) -> None:
