@@ -8,7 +8,16 @@ from dataclasses import FrozenInstanceError, dataclass
 import pytest
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.options import REQUIRED, built, changed, live_names, markdown_table, setting, settings_of
+from densehybrid_ros.options import (
+    REQUIRED,
+    built,
+    changed,
+    live_names,
+    markdown_table,
+    setting,
+    settings_of,
+    with_defaults,
+)
 
 
 @dataclass(frozen=True)
@@ -123,3 +132,15 @@ def test_the_table_shows_defaults_ranges_choices_and_nested_sets() -> None:
         "| `doors` | 4 | 0 to 5 | how many |",
         "| `spare.size` | 0.6 | at least 0.1 | m |",
     ]
+
+
+def test_what_an_older_version_wrote_gets_the_defaults_of_what_it_did_not_know() -> None:
+    """At every depth; what has no default stays missing, and what is there stays as it was written."""
+    older = {"name": "van", "wheels": [{}, {"size": 0.3}], "gears": 5, "spare": {}, "retired": 1}
+    completed = with_defaults(Car, older)
+    assert completed["wheels"] == [{"size": 0.6}, {"size": 0.3}]
+    assert completed["spare"] == {"size": 0.6}
+    assert (completed["gears"], completed["tags"], completed["doors"]) == (5, ("old",), 4)
+    assert completed["retired"] == 1
+    assert "name" not in with_defaults(Vehicle, {})
+    assert older["wheels"] == [{}, {"size": 0.3}]
