@@ -113,6 +113,8 @@ class _Reader:
             return entry.checked(self.loader.construct_object(node, deep=True))
         except SetupError as error:
             self._refuse(node, f"{where}{error}")
+        except yaml.MarkedYAMLError as error:  # a tag that nothing is made of, or a key that cannot be one
+            self._refuse(node, f"{where}{entry.name} is no value: {error.problem}")
         except UNFIT as error:
             self._refuse(node, f"{where}{entry.name} is no value: {error}")
 

@@ -270,3 +270,11 @@ def test_what_is_wrong_between_two_recipes_is_said_of_the_right_file(
     (tmp_path / "second.yaml").write_text(second)
     with pytest.raises(SetupError, match=message):
         read_recipe(tmp_path / "first.yaml")
+
+
+@pytest.mark.parametrize("value", ["!unknown x", "{[1]: 2}"])
+def test_a_value_that_yaml_cannot_make_is_named_with_its_line(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"train: []\narchitecture: {value}\n")
+    with pytest.raises(SetupError, match=r"recipe\.yaml, line 2: architecture is no value: "):
+        read_recipe(path)
