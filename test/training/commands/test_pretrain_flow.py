@@ -71,13 +71,14 @@ def test_an_interrupted_pre_training_ends_with_the_same_flow(
 
 
 def test_a_checkpoint_from_before_the_common_loop_is_continued(root: Path, tmp_path: Path) -> None:
-    """It held no state of the precision, and settings that decide nothing."""
+    """It held no state of the precision, and settings that decide nothing; one that came later has its default."""
     run(root, tmp_path / "run")
     path = tmp_path / "run" / "checkpoint.pt"
     content = torch.load(path, weights_only=True)
     assert content.keys() == {"flow", "optimizer", "precision", "step", "settings"}
     content.pop("precision")
     content["settings"]["every"] = 2
+    assert content["settings"].pop("warm_up") == 200
     torch.save(content, path)
     run(root, tmp_path / "run")
     with pytest.raises(SetupError, match="'steps' was 4 there and is 6 now"):

@@ -108,6 +108,7 @@ def test_a_checkpoint_from_before_a_key_existed_is_continued(
     assert settings["pasting"].pop("box_share") == 0.0
     assert settings["train"][0].pop("known_void") is False
     assert settings.pop("flow")["weights"] is False
+    settings["retired"] = 1
     torch.save(content, path)
     weights = tmp_path / "run" / "weights.safetensors"
     before = weights.read_bytes()
