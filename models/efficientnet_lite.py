@@ -1,6 +1,9 @@
-"""EfficientNet-Lite0 trunk; state-dict keys as in the public ImageNet weights (Apache-2.0)."""
+"""EfficientNet-Lite trunks; state-dict keys as in the public ImageNet weights (Apache-2.0)."""
 
 from __future__ import annotations
+
+import math
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +12,7 @@ from torch.nn import functional as F
 from densehybrid_ros.models.blocks import BATCH_NORM_MOMENTUM
 
 EPSILON = 1e-3
-# (repeats, kernel, stride, expansion, channels) of each stage (Tan & Le, 2019, table 1, without squeeze-and-excitation)
+STEM_CHANNELS = 32
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -19,10 +22,10 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-SKIP_BLOCKS = (2, 4, 10)
-"""Indices of the last blocks at strides 4, 8 and 16."""
-SKIP_CHANNELS = (24, 40, 112)
-CHANNELS = 320
+"""(repeats, kernel, stride, expansion, channels) of each stage of Lite0 (Tan & Le, 2019, table 1, without
+squeeze-and-excitation)."""
+LAST_STAGES_OF_SKIPS = (1, 2, 4)
+"""The last stages at strides 4, 8 and 16."""
 
 
 class SameConv2d(nn.Conv2d):
@@ -82,33 +85,57 @@ class InvertedResidual(nn.Module):
         return features + hidden if self.keeps_shape else hidden
 
 
-class EfficientNetLite0Trunk(nn.Module):
-    """EfficientNet-Lite0 up to its last stage, without the 1280-channel head."""
+def scaled_channels(channels: int, width: float) -> int:
+    """The multiple of 8 next to `channels * width`, and not below 90 % of it."""
+    wanted = channels * width
+    rounded = max(8, int(wanted + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * wanted else rounded + 8
+
+
+class EfficientNetLiteTrunk(nn.Module):
+    """EfficientNet-Lite up to its last stage, without the 1280-channel head.
+
+    Attributes:
+        channels: of the features.
+        skip_channels: of the skips at strides 4, 8 and 16.
+    """
 
     folds = (("_conv_stem", "_bn0"),)
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
+        """
+        Args:
+            width: times as many channels as Lite0 has, but for the stem (Tan & Le, 2019, section 4).
+            depth: times as many blocks, but for the first stage and the last, as the Lite family has it.
+        """
         super().__init__()
-        self._conv_stem = SameConv2d(3, 32, 3, stride=2, bias=False)
-        self._bn0 = batch_norm(32)
+        self._conv_stem = SameConv2d(3, STEM_CHANNELS, 3, stride=2, bias=False)
+        self._bn0 = batch_norm(STEM_CHANNELS)
         blocks: list[nn.Module] = []
-        channels = 32
-        for repeats, kernel, stride, expansion, width in STAGES:
-            for repeat in range(repeats):
-                blocks.append(InvertedResidual(channels, width, kernel, stride if repeat == 0 else 1, expansion))
-                channels = width
+        widths = [scaled_channels(channels, width) for *_, channels in STAGES]
+        repeats = [math.ceil(count * depth) for count, *_ in STAGES]
+        repeats[0], repeats[-1] = STAGES[0][0], STAGES[-1][0]
+        channels = STEM_CHANNELS
+        for (_, kernel, stride, expansion, _), wide, count in zip(STAGES, widths, repeats, strict=True):
+            for repeat in range(count):
+                blocks.append(InvertedResidual(channels, wide, kernel, stride if repeat == 0 else 1, expansion))
+                channels = wide
         self._blocks = nn.ModuleList(blocks)
+        ends = list(accumulate(repeats))
+        self._skip_blocks = tuple(ends[stage] - 1 for stage in LAST_STAGES_OF_SKIPS)
+        self.channels = widths[-1]
+        self.skip_channels = tuple(widths[stage] for stage in LAST_STAGES_OF_SKIPS)
 
     def early_layers(self) -> list[nn.Module]:
         """Stem and the stages up to stride 4: generic filters on the largest maps, half of a training step's time."""
-        return [self._conv_stem, self._bn0, *self._blocks[: SKIP_BLOCKS[0] + 1]]
+        return [self._conv_stem, self._bn0, *self._blocks[: self._skip_blocks[0] + 1]]
 
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, 3, H, W), ImageNet-normalised → features (B, 320, H/32, W/32) and the skips at strides 4, 8, 16."""
+        """(B, 3, H, W), ImageNet-normalised → features (B, channels, H/32, W/32) and the skips at strides 4, 8, 16."""
         features = F.relu6(self._bn0(self._conv_stem(images)), inplace=True)
         skips: list[Tensor] = []
         for index, block in enumerate(self._blocks):
             features = block(features)
-            if index in SKIP_BLOCKS:
+            if index in self._skip_blocks:
                 skips.append(features)
         return features, skips

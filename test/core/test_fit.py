@@ -74,6 +74,7 @@ def test_aligned_corners_belong_to_the_network() -> None:
     assert {name: getattr(model, "align_corners", False) for name, model in MODELS.items()} == {
         "ldn121": False,
         "ladder_lite0": False,
+        "ladder_lite2": False,
         "deeplabv3plus_wrn38": True,
     }
     with torch.device("meta"):
@@ -82,5 +83,6 @@ def test_aligned_corners_belong_to_the_network() -> None:
     assert {name: size_multiple(network) for name, network in networks.items()} == {
         "ldn121": 32,
         "ladder_lite0": 32,
+        "ladder_lite2": 32,
         "deeplabv3plus_wrn38": 8,
     }

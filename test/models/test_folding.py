@@ -14,7 +14,12 @@ from densehybrid_ros.models.checkpoint import BUNDLED, load_network
 from densehybrid_ros.models.folding import fold_batch_norm
 from densehybrid_ros.models.pre_logits import look_inside
 
-LEFT = {"ladder_lite0": 6 + 3 * 2 + 2, "ldn121": 58 + 3 + 6 + 3 * 3 + 2, "deeplabv3plus_wrn38": 17 + 1}
+LEFT = {
+    "ladder_lite0": 6 + 3 * 2 + 2,
+    "ladder_lite2": 6 + 3 * 2 + 2,
+    "ldn121": 58 + 3 + 6 + 3 * 3 + 2,
+    "deeplabv3plus_wrn38": 17 + 1,
+}
 """Batch norms that stand before convolutions, in pyramid, rungs, heads, dense layers, transitions and blocks."""
 
 

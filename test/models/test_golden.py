@@ -20,7 +20,7 @@ from densehybrid_ros.models import MODELS, build_model
 
 GOLDEN = Path(__file__).parent / "golden"
 CLASSES = 5
-SIZES = {"ladder_lite0": (96, 224), "ldn121": (96, 224), "deeplabv3plus_wrn38": (24, 304)}
+SIZES = {"ladder_lite0": (96, 224), "ladder_lite2": (96, 224), "ldn121": (96, 224), "deeplabv3plus_wrn38": (24, 304)}
 """Height and width, px: not square, for grids follow the aspect ratio; at stride 8 wider than the largest ASPP rate."""
 VARIANCE = 0.01
 """Of what a normalisation expects: small, so that its epsilon shows."""

