@@ -1,4 +1,4 @@
-"""The ladder decoder over EfficientNet-Lite: `ladder_lite0`, the default for CPUs and edge devices, and `ladder_lite2`."""
+"""The ladder decoder over EfficientNet-Lite: `ladder_lite0`, default for CPUs and edge devices, and `ladder_lite2`."""
 
 from __future__ import annotations
 
