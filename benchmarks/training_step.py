@@ -1,8 +1,9 @@
-"""python benchmarks/training_step.py [--crop 256 384] [--batch 8]: seconds of an optimiser step, and what shortens it.
+"""python benchmarks/training_step.py [--crop 256 384] [--architecture ladder_lite0] [--plain-memory]: seconds of an optimiser step, and what shortens it.
 
-Trains ladder_lite0 in 19 classes on pictures that Roadworld makes, with all that a step does but composing the batch.
+Trains a network in 19 classes on pictures that Roadworld makes, with all that a step does but composing the batch.
 Each row adds one key of a recipe to those before it. The rows take turns, so that a noisy machine hits all alike;
-printed is the fastest step of each, and how many times faster than the first row it is.
+printed is the fastest step of each, and how many times faster than the first row it is. With --plain-memory the C library
+gives freed memory back to the system, as it does of itself.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import torch
 
+from densehybrid_ros.models import MODELS
 from densehybrid_ros.roadworld import Roadworld
 from densehybrid_ros.training.batches.batches import Batch
 from densehybrid_ros.training.losses.hybrid import HybridLossWeights
@@ -42,10 +45,10 @@ def write_set(root: Path, size: tuple[int, int] = (1024, 512), pictures: int = 8
         cv2.imwrite(str(root / "labels" / "train" / f"{number}.png"), frame.labels)
 
 
-def jobs(root: Path, batch: int, crop: list[int]) -> dict[str, SegmenterTraining]:
+def jobs(root: Path, architecture: str, batch: int, crop: list[int]) -> dict[str, SegmenterTraining]:
     source = SetSource("camvid", str(root), "train", classes="cityscapes")
     loss = HybridLossWeights(dataset=1.0, likelihood=0.1, likelihood_form="logistic")
-    recipe = Recipe(architecture="ladder_lite0", train=[source], steps=1, batch=batch, crop=crop, loss=loss)
+    recipe = Recipe(architecture=architecture, train=[source], steps=1, batch=batch, crop=crop, loss=loss)
     made: dict[str, SegmenterTraining] = {}
     for name, keys in ADDED.items():
         recipe = replace(recipe, **keys)
@@ -67,10 +70,14 @@ def main() -> None:
     parser.add_argument("--crop", type=int, nargs=2, default=[256, 384], metavar=("H", "W"))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--architecture", choices=MODELS, default="ladder_lite0")
+    parser.add_argument("--plain-memory", action="store_true")
     arguments = parser.parse_args()
+    if arguments.plain_memory:
+        patch("densehybrid_ros.training.run.engine.keep_freed_memory").start()
     with tempfile.TemporaryDirectory() as folder:
         write_set(Path(folder))
-        runs = jobs(Path(folder), arguments.batch, arguments.crop)
+        runs = jobs(Path(folder), arguments.architecture, arguments.batch, arguments.crop)
         batch = next(iter(runs.values())).batches[0]
     times: dict[str, list[float]] = {name: [] for name in runs}
     for step in range(arguments.steps):

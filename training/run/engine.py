@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from densehybrid_ros.core.devices import resolve_device
 from densehybrid_ros.errors import SetupError
+from densehybrid_ros.training.run.memory import keep_freed_memory
 
 PRECISIONS: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 """Of a recipe → of Fabric."""
@@ -39,6 +40,8 @@ def make_engine(device_name: str = "auto", processes: int = 1, nodes: int = 1, p
         raise SetupError(f"{processes} processes cannot share {device_name}; give --device cuda")
     if device.type == "cuda" and processes > torch.cuda.device_count():
         raise SetupError(f"{processes} GPUs were asked for, {torch.cuda.device_count()} are there")
+    if device.type == "cpu":
+        keep_freed_memory()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     chosen = [device.index] if device.type == "cuda" and not several and device.index is not None else processes
     # closed-set training leaves the dataset head without a gradient, LDN its auxiliary heads
