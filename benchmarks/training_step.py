@@ -1,9 +1,9 @@
-"""python benchmarks/training_step.py [--crop 256 384] [--architecture ladder_lite0] [--plain-memory]: seconds of an optimiser step, and what shortens it.
+"""python benchmarks/training_step.py [--crop 256 384] [--architecture ladder_lite0] [--plain-memory]
 
-Trains a network in 19 classes on pictures that Roadworld makes, with all that a step does but composing the batch.
-Each row adds one key of a recipe to those before it. The rows take turns, so that a noisy machine hits all alike;
-printed is the fastest step of each, and how many times faster than the first row it is. With --plain-memory the C library
-gives freed memory back to the system, as it does of itself.
+Seconds of an optimiser step, and what shortens it: trains a network in 19 classes on pictures that Roadworld makes,
+with all that a step does but composing the batch. Each row adds one key of a recipe to those before it. The rows take
+turns, so that a noisy machine hits all alike; printed is the fastest step of each, and how many times faster than the
+first row it is. With --plain-memory the C library gives freed memory back to the system, as it does of itself.
 """
 
 from __future__ import annotations
