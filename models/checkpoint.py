@@ -64,6 +64,10 @@ class WeightsInfo:
     """Default threshold on the hybrid score, in nats."""
     scales: list[float] = field(default_factory=lambda: list(WHOLE))
     """Of the pictures whose logits are averaged: 1, that of `inference_width`, and smaller ones."""
+    class_shares: list[float] = field(default_factory=list)
+    """Of each scale in the mean of the logits, relative to one another; empty = all alike."""
+    dataset_shares: list[float] = field(default_factory=list)
+    """The same in the mean of the dataset logits."""
     calibration: dict[str, Calibration] = field(default_factory=dict)
     """By name of the score."""
     training_data: str = ""
@@ -112,18 +116,25 @@ def load_network(path: Path) -> tuple[nn.Module, WeightsInfo]:
         SetupError: as there.
     """
     model, info = load_weights(path)
-    return at_scales(model, info.scales), info
+    return as_it_answers(model, info), info
+
+
+def as_it_answers(model: nn.Module, info: WeightsInfo) -> nn.Module:
+    """The network of a file at all its scales, in their shares."""
+    return at_scales(model, info.scales, info.class_shares, info.dataset_shares)
 
 
 def weights_hash(path: Path) -> str:
-    """SHA-256 of what `load_network` gives: of the tensors as the file has it, which loading checks, and of the scales.
+    """SHA-256 of what `load_network` gives: of the tensors as the file has it, which loading checks, and of the scales
+    and their shares.
 
     Raises:
         SetupError: missing or truncated file, or none of weights.
     """
     info, digest, _ = _open(path)
     whole = tuple(info.scales) == WHOLE
-    return digest if whole else hashlib.sha256(f"{digest} {info.scales}".encode()).hexdigest()
+    looked_at = f"{digest} {info.scales} {info.class_shares} {info.dataset_shares}"
+    return digest if whole else hashlib.sha256(looked_at.encode()).hexdigest()
 
 
 def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -142,6 +153,16 @@ def check_scales(scales: Sequence[float]) -> None:
         raise ValueError(f"scales {list(scales)}; the first is 1, the others lie between {SMALLEST_SCALE:g} and 1")
     if len(scales) > MOST_SCALES:
         raise ValueError(f"{len(scales)} scales; {MOST_SCALES} are possible")
+
+
+def check_shares(shares: Sequence[float], scales: Sequence[float]) -> None:
+    """Raises ValueError unless there are none, or one of each scale: none below 0, and the picture's own above it."""
+    if shares and (
+        len(shares) != len(scales) or shares[0] <= 0 or not all(0 <= each <= LARGEST_NUMBER for each in shares)
+    ):
+        raise ValueError(
+            f"shares {list(shares)} of scales {list(scales)}; give each scale one, the first above 0 and none below it"
+        )
 
 
 def _open(path: Path) -> tuple[WeightsInfo, str, dict[str, torch.Tensor]]:
@@ -177,9 +198,12 @@ def _check_info(info: WeightsInfo) -> None:
         raise ValueError("a colour is not three numbers from 0 to 255")
     if not _is_whole(info.inference_width, LARGEST_WIDTH):
         raise ValueError(f"inference_width is no whole number from 0 to {LARGEST_WIDTH}")
-    if not _are_numbers([info.threshold]) or not _are_numbers(info.scales):
-        raise ValueError("the threshold or a scale is no finite number")
+    lists = [info.threshold], info.scales, info.class_shares, info.dataset_shares
+    if not all(map(_are_numbers, lists)):
+        raise ValueError("the threshold, a scale or its share is no finite number")
     check_scales(info.scales)
+    check_shares(info.class_shares, info.scales)
+    check_shares(info.dataset_shares, info.scales)
     if not _are_numbers([*info.figures.values()]):
         raise ValueError("a figure is no finite number")
     for name, curve in info.calibration.items():

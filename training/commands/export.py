@@ -22,8 +22,14 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.files import refuse_unwritable
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.segmentation import Segmentation
-from densehybrid_ros.models.checkpoint import check_scales, load_weights, save_weights
-from densehybrid_ros.models.image_pyramid import at_scales
+from densehybrid_ros.models.checkpoint import (
+    WeightsInfo,
+    as_it_answers,
+    check_scales,
+    check_shares,
+    load_weights,
+    save_weights,
+)
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
@@ -52,6 +58,14 @@ def main(argv: list[str] | None = None) -> None:
         metavar="SCALE",
         help="of the pictures whose logits are averaged, 1 first: 1 0.5; without it the run's own",
     )
+    for option, what in (("--class-shares", "logits"), ("--dataset-shares", "dataset logits")):
+        parser.add_argument(
+            option,
+            type=float,
+            nargs="+",
+            metavar="SHARE",
+            help=f"of each scale in the mean of the {what}; without it the run's own, with --scales all alike",
+        )
     parser.add_argument("--evaluation", type=Path, nargs="*", default=[], help="JSON files of `densehybrid evaluate`")
     parser.add_argument("--float32", action="store_true", help="keep full precision; twice the size")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
@@ -61,10 +75,9 @@ def main(argv: list[str] | None = None) -> None:
     model, info = load_weights(arguments.weights)
     if arguments.inference_width is not None:
         info = replace(info, inference_width=arguments.inference_width)
-    if arguments.scales is not None:
-        info = replace(info, scales=_scales(arguments.scales))
+    info = with_scales(info, arguments.scales, arguments.class_shares, arguments.dataset_shares)
     dataset = calibration_set(arguments)
-    network = at_scales(model, info.scales)
+    network = as_it_answers(model, info)
     segmenter = Segmenter(network, info, resolve_device(arguments.device), torch.float32, info.inference_width)
     info = calibrated(info, evaluate(segmenter, dataset).points, dataset.description)
     info = replace(info, figures=figures)
@@ -93,12 +106,30 @@ def calibration_set(arguments: argparse.Namespace) -> CalibrationSet:
     return CalibrationSet([CalibrationPart(source, arguments.pictures) for source in sources])
 
 
-def _scales(given: list[float]) -> list[float]:
+def with_scales(
+    info: WeightsInfo,
+    scales: list[float] | None,
+    class_shares: list[float] | None,
+    dataset_shares: list[float] | None,
+) -> WeightsInfo:
+    """The metadata with what is given of these; other scales lose the shares of those before.
+
+    Raises:
+        SetupError: scales or shares that make no sense.
+    """
+    if scales is not None:
+        info = replace(info, scales=scales, class_shares=[], dataset_shares=[])
+    if class_shares is not None:
+        info = replace(info, class_shares=class_shares)
+    if dataset_shares is not None:
+        info = replace(info, dataset_shares=dataset_shares)
     try:
-        check_scales(given)
+        check_scales(info.scales)
+        check_shares(info.class_shares, info.scales)
+        check_shares(info.dataset_shares, info.scales)
     except ValueError as error:
-        raise SetupError(f"--scales: {error}") from error
-    return given
+        raise SetupError(f"--scales, --class-shares or --dataset-shares: {error}") from error
+    return info
 
 
 def _set(name: str, root: str, split: str) -> LabelledSet:

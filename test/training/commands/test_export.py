@@ -134,12 +134,15 @@ def test_a_file_for_the_node_is_written(data: Path, random_weights: Path, tmp_pa
     ]
     arguments += ["--anomalies", "roadworld", str(data / "roadworld"), "val", "--pictures", "2", "--float32"]
     arguments += ["--inference-width", "96", "--scales", "1", "0.5", "--evaluation", str(report), "--device", "cpu"]
+    arguments += ["--class-shares", "0.7", "0.3", "--dataset-shares", "0.4", "0.6"]
     export.main([str(random_weights), str(out), *arguments])
     model, info = load_weights(out)
     before, _ = load_weights(random_weights)
     assert all(torch.equal(old, new) for old, new in zip(before.parameters(), model.parameters(), strict=True))
     assert info.inference_width == 96
     assert info.scales == [1.0, 0.5]
+    assert info.class_shares == [0.7, 0.3]
+    assert info.dataset_shares == [0.4, 0.6]
     assert info.figures == {"p mIoU": 70.1, "p hybrid AP": 95.0, "p hybrid FPR95": 1.2}
     assert {"hybrid", "likelihood", "posterior"} <= info.calibration.keys()
     assert info.calibration["hybrid"].measured_on.startswith("camvid/val with pasted negatives (2 pictures), ")
@@ -168,7 +171,26 @@ def test_weights_are_calibrated_on_sets_of_any_classes(data: Path, random_weight
             "go together",
         ),
         (["--anomalies", "roadworld", "{data}/roadworld", "val", "--pictures", "0"], "--pictures is 0"),
-        (["--anomalies", "roadworld", "{data}/roadworld", "val", "--scales", "0.5"], "--scales: .* the first is 1"),
+        (["--anomalies", "roadworld", "{data}/roadworld", "val", "--scales", "0.5"], "--scales.* the first is 1"),
+        (
+            ["--anomalies", "roadworld", "{data}/roadworld", "val", "--dataset-shares", "0.5", "0.5"],
+            "--dataset-shares: .* give each scale one",
+        ),
+        (
+            [
+                "--anomalies",
+                "roadworld",
+                "{data}/roadworld",
+                "val",
+                "--scales",
+                "1",
+                ".5",
+                "--class-shares",
+                "1",
+                "nan",
+            ],
+            "give each scale one",
+        ),
         (["--anomalies", "camvid", "{data}/camvid", "val"], "no pixel is anomalous"),
         (["--anomalies", "nowhere", "{data}", "val"], "'nowhere' is unknown"),
     ],
