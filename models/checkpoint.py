@@ -64,10 +64,8 @@ class WeightsInfo:
     """Default threshold on the hybrid score, in nats."""
     scales: list[float] = field(default_factory=lambda: list(WHOLE))
     """Of the pictures whose logits are averaged: 1, that of `inference_width`, and smaller ones."""
-    class_shares: list[float] = field(default_factory=list)
-    """Of each scale in the mean of the logits, relative to one another; empty = all alike."""
-    dataset_shares: list[float] = field(default_factory=list)
-    """The same in the mean of the dataset logits."""
+    shares: list[float] = field(default_factory=list)
+    """Of each scale in that mean, relative to one another; empty = all alike."""
     calibration: dict[str, Calibration] = field(default_factory=dict)
     """By name of the score."""
     training_data: str = ""
@@ -121,20 +119,18 @@ def load_network(path: Path) -> tuple[nn.Module, WeightsInfo]:
 
 def as_it_answers(model: nn.Module, info: WeightsInfo) -> nn.Module:
     """The network of a file at all its scales, in their shares."""
-    return at_scales(model, info.scales, info.class_shares, info.dataset_shares)
+    return at_scales(model, info.scales, info.shares)
 
 
 def weights_hash(path: Path) -> str:
-    """SHA-256 of what `load_network` gives: of the tensors as the file has it, which loading checks, and of the scales
-    and their shares.
+    """SHA-256 of what `load_network` gives: of the tensors as the file has it, which loading checks, scales and shares.
 
     Raises:
         SetupError: missing or truncated file, or none of weights.
     """
     info, digest, _ = _open(path)
     whole = tuple(info.scales) == WHOLE
-    looked_at = f"{digest} {info.scales} {info.class_shares} {info.dataset_shares}"
-    return digest if whole else hashlib.sha256(looked_at.encode()).hexdigest()
+    return digest if whole else hashlib.sha256(f"{digest} {info.scales} {info.shares}".encode()).hexdigest()
 
 
 def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -157,9 +153,9 @@ def check_scales(scales: Sequence[float]) -> None:
 
 def check_shares(shares: Sequence[float], scales: Sequence[float]) -> None:
     """Raises ValueError unless there are none, or one of each scale: none below 0, and the picture's own above it."""
-    if shares and (
-        len(shares) != len(scales) or shares[0] <= 0 or not all(0 <= each <= LARGEST_NUMBER for each in shares)
-    ):
+    if not shares:
+        return
+    if len(shares) != len(scales) or shares[0] <= 0 or not all(0 <= each <= LARGEST_NUMBER for each in shares):
         raise ValueError(
             f"shares {list(shares)} of scales {list(scales)}; give each scale one, the first above 0 and none below it"
         )
@@ -198,12 +194,10 @@ def _check_info(info: WeightsInfo) -> None:
         raise ValueError("a colour is not three numbers from 0 to 255")
     if not _is_whole(info.inference_width, LARGEST_WIDTH):
         raise ValueError(f"inference_width is no whole number from 0 to {LARGEST_WIDTH}")
-    lists = [info.threshold], info.scales, info.class_shares, info.dataset_shares
-    if not all(map(_are_numbers, lists)):
+    if not all(map(_are_numbers, ([info.threshold], info.scales, info.shares))):
         raise ValueError("the threshold, a scale or its share is no finite number")
     check_scales(info.scales)
-    check_shares(info.class_shares, info.scales)
-    check_shares(info.dataset_shares, info.scales)
+    check_shares(info.shares, info.scales)
     if not _are_numbers([*info.figures.values()]):
         raise ValueError("a figure is no finite number")
     for name, curve in info.calibration.items():

@@ -22,41 +22,32 @@ class ImagePyramid(nn.Module):
     Averaged logits are the geometric mean of the class posteriors up to its norm, and so of the dataset posteriors.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        scales: Sequence[float],
-        class_shares: Sequence[float] = EQUAL,
-        dataset_shares: Sequence[float] = EQUAL,
-    ) -> None:
+    def __init__(self, network: nn.Module, scales: Sequence[float], shares: Sequence[float] = EQUAL) -> None:
         """
         Args:
             scales: of the sides of each copy, the picture's own 1 first, all others below it.
-            class_shares: of each scale in the mean of the logits, relative to one another; none = all alike. Borders
-                and small things are in the picture itself.
-            dataset_shares: the same for the dataset logits, which gain more by what is seen from farther away.
+            shares: of each scale in the mean, relative to one another; none = all alike. Borders and small things
+                are in the picture itself, large things in its copies.
         """
         super().__init__()
         self.network = network
         self.size_multiple, self.align_corners = size_multiple(network), aligns_corners(network)
         self.copies = tuple(scales[1:])
-        self.class_shares = _adding_up(class_shares, len(scales))
-        self.dataset_shares = _adding_up(dataset_shares, len(scales))
+        given = shares or [1.0] * len(scales)
+        self.shares = tuple(share / sum(given) for share in given)
         inner = getattr(network, "class_convolution", None)
         self.class_convolution = None if inner is None else f"network.{inner}"
         # among the tensors, so that engines of other scales or shares have other keys
-        self.register_buffer("scales", torch.tensor([scales, self.class_shares, self.dataset_shares]))
+        self.register_buffer("scales", torch.tensor([scales, self.shares]))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) RGB in [0, 1] → logits (B, K, h, w) and dataset logits (B, 2, h, w), like the network's."""
         logits, dataset_logits = self.network(images)
-        logits, dataset_logits = logits * self.class_shares[0], dataset_logits * self.dataset_shares[0]
-        for scale, share, dataset_share in zip(
-            self.copies, self.class_shares[1:], self.dataset_shares[1:], strict=True
-        ):
+        logits, dataset_logits = logits * self.shares[0], dataset_logits * self.shares[0]
+        for scale, share in zip(self.copies, self.shares[1:], strict=True):
             answers = self.network(self._smaller(images, scale))
             logits = logits + share * self._enlarged(answers[0], logits)
-            dataset_logits = dataset_logits + dataset_share * self._enlarged(answers[1], dataset_logits)
+            dataset_logits = dataset_logits + share * self._enlarged(answers[1], dataset_logits)
         return logits, dataset_logits
 
     def _smaller(self, images: Tensor, scale: float) -> Tensor:
@@ -72,18 +63,6 @@ class ImagePyramid(nn.Module):
         return F.interpolate(logits, like.shape[2:], mode="bilinear", align_corners=self.align_corners)
 
 
-def at_scales(
-    network: nn.Module,
-    scales: Sequence[float],
-    class_shares: Sequence[float] = EQUAL,
-    dataset_shares: Sequence[float] = EQUAL,
-) -> nn.Module:
-    """The network as it answers at run time: itself where the picture alone is looked at. Arguments as there."""
-    whole = tuple(scales) == WHOLE
-    return network if whole else ImagePyramid(network, scales, class_shares, dataset_shares).eval()
-
-
-def _adding_up(shares: Sequence[float], count: int) -> tuple[float, ...]:
-    """To 1; equal ones where there are none."""
-    given = shares or [1.0] * count
-    return tuple(share / sum(given) for share in given)
+def at_scales(network: nn.Module, scales: Sequence[float], shares: Sequence[float] = EQUAL) -> nn.Module:
+    """The network as it answers at run time: itself where the picture alone is looked at."""
+    return network if tuple(scales) == WHOLE else ImagePyramid(network, scales, shares).eval()

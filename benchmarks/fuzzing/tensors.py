@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -64,9 +63,8 @@ MODELS[SMALL] = Small
 def _info() -> WeightsInfo:
     curve = Calibration([2.0, 1.0, 0.0], [0.2, 0.8, 1.0], [0.0, 0.1, 0.9], "roadworld")
     palette = [[128, 64, 128], [0, 128, 0], [0, 0, 142]]
-    scaled = {"scales": [1.0, 0.5], "class_shares": [0.7, 0.3], "dataset_shares": [0.4, 0.6]}
-    info = WeightsInfo(SMALL, CLASSES, palette, "none", 16, 1.0, calibration={"hybrid": curve}, figures={"AP": 90.0})
-    return replace(info, **scaled)
+    scales, shares, curves, figures = [1.0, 0.5], [0.7, 0.3], {"hybrid": curve}, {"AP": 90.0}
+    return WeightsInfo(SMALL, CLASSES, palette, "none", 16, 1.0, scales, shares, curves, figures=figures)
 
 
 def _weights(folder: Path) -> list[bytes]:

@@ -95,13 +95,13 @@ def test_the_bundled_network_answers_as_torch_does(picture: np.ndarray) -> None:
 
 
 @pytest.mark.usefixtures("filled_cache")
-@pytest.mark.parametrize("shares", [{}, {"class_shares": [0.7, 0.3]}, {"dataset_shares": [0.7, 0.3]}])
+@pytest.mark.parametrize("shares", [[], [0.7, 0.3]])
 def test_other_scales_are_another_engine(
-    random_weights: Path, small_picture: np.ndarray, tmp_path: Path, shares: dict[str, list[float]]
+    random_weights: Path, small_picture: np.ndarray, tmp_path: Path, shares: list[float]
 ) -> None:
     scaled = tmp_path / "scaled.safetensors"
     model, info = load_weights(random_weights)
-    save_weights(scaled, model, replace(info, scales=[1.0, 0.5], **shares), half=False)
+    save_weights(scaled, model, replace(info, scales=[1.0, 0.5], shares=shares), half=False)
     segmenter = loaded(scaled)
     segmenter.batch([small_picture])
     assert segmenter.engine.startswith("torch")

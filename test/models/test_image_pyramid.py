@@ -34,27 +34,24 @@ def test_the_mean_is_taken_of_pictures_of_whole_strides() -> None:
     torch.testing.assert_close(logits, expected)
 
 
-def test_classes_and_data_sets_are_averaged_in_shares_of_their_own() -> None:
+def test_the_mean_is_taken_in_shares() -> None:
     images = torch.full((1, 3, 192, 256), 0.5)
     images[..., 128:] = 0.25
-    pyramid = ImagePyramid(Telling(), (1.0, 0.5), class_shares=(3, 1), dataset_shares=(1, 4))
-    logits, dataset_logits = pyramid(images)
+    logits, dataset_logits = ImagePyramid(Telling(), (1.0, 0.5, 0.375), shares=(3, 1, 0))(images)
     torch.testing.assert_close(logits[0, :, 0, 0], torch.tensor([0.75 * 192 + 0.25 * 96, 0.75 * 256 + 0.25 * 128]))
     whole, half = Telling()(images)[1], Telling()(F.avg_pool2d(images, 2))[1]
-    expected = 0.2 * whole + 0.8 * F.interpolate(half, whole.shape[2:], mode="bilinear")
+    expected = 0.75 * whole + 0.25 * F.interpolate(half, whole.shape[2:], mode="bilinear")
     torch.testing.assert_close(dataset_logits, expected)
     assert not torch.equal(dataset_logits, whole)
 
 
 def test_shares_tell_engines_apart() -> None:
     """Engines are kept by a hash of the tensors."""
-    states = [
-        ImagePyramid(Telling(), (1.0, 0.5), *shares).scales.tolist()
-        for shares in (((), ()), ((3, 1), ()), ((), (3, 1)), ((0.75, 0.25), ()))
-    ]
-    assert states[0] == [[1.0, 0.5], [0.5, 0.5], [0.5, 0.5]]
-    assert states[1] == states[3]
-    assert len({str(state) for state in states}) == 3
+    equal, unequal, same = (
+        ImagePyramid(Telling(), (1.0, 0.5), shares).scales.tolist() for shares in ((), (3, 1), (0.75, 0.25))
+    )
+    assert equal == [[1.0, 0.5], [0.5, 0.5]]
+    assert unequal == same == [[1.0, 0.5], [0.75, 0.25]]
 
 
 @pytest.mark.parametrize("scale", [0.75, 0.5, 0.375, 0.25])
@@ -81,27 +78,23 @@ def test_the_picture_alone_is_no_pyramid() -> None:
     assert at_scales(network, [1.0]) is network
 
 
-@pytest.mark.parametrize(("class_shares", "dataset_shares"), [([], []), ([0.7, 0.3], [0.4, 0.6])])
+@pytest.mark.parametrize("shares", [[], [0.7, 0.3]])
 def test_weights_answer_at_their_scales(
-    random_weights: Path,
-    tmp_path: Path,
-    picture: np.ndarray,
-    class_shares: list[float],
-    dataset_shares: list[float],
+    random_weights: Path, tmp_path: Path, picture: np.ndarray, shares: list[float]
 ) -> None:
     model, info = load_weights(random_weights)
     path = tmp_path / "scales.safetensors"
-    shares = {"class_shares": class_shares, "dataset_shares": dataset_shares}
-    save_weights(path, model, replace(info, scales=[1.0, 0.5], inference_width=320, **shares), half=False)
+    save_weights(path, model, replace(info, scales=[1.0, 0.5], shares=shares, inference_width=320), half=False)
     segmenter = Segmenter.load(path, "cpu", "fp32")
     fitted = segmenter.fit(*picture.shape[:2])
     images = torch.from_numpy(fitted.to_network(picture)).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
+        share = shares[0] if shares else 0.5
         own = model.eval()(images)
         small = model(F.avg_pool2d(images, 2))
         expected = [
             share * a + (1 - share) * F.interpolate(b, a.shape[2:], mode="bilinear")
-            for a, b, (share, _) in zip(own, small, (class_shares or [0.5, 0], dataset_shares or [0.5, 0]), strict=True)
+            for a, b in zip(own, small, strict=True)
         ]
     for found, wanted in zip(segmenter.logits(picture), expected, strict=True):
         torch.testing.assert_close(found, fitted.to_image(wanted), rtol=1e-4, atol=1e-4)

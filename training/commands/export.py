@@ -58,14 +58,13 @@ def main(argv: list[str] | None = None) -> None:
         metavar="SCALE",
         help="of the pictures whose logits are averaged, 1 first: 1 0.5; without it the run's own",
     )
-    for option, what in (("--class-shares", "logits"), ("--dataset-shares", "dataset logits")):
-        parser.add_argument(
-            option,
-            type=float,
-            nargs="+",
-            metavar="SHARE",
-            help=f"of each scale in the mean of the {what}; without it the run's own, with --scales all alike",
-        )
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs="+",
+        metavar="SHARE",
+        help="of each scale in that mean: 0.65 0.35; without it the run's own, with other --scales all alike",
+    )
     parser.add_argument("--evaluation", type=Path, nargs="*", default=[], help="JSON files of `densehybrid evaluate`")
     parser.add_argument("--float32", action="store_true", help="keep full precision; twice the size")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
@@ -75,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     model, info = load_weights(arguments.weights)
     if arguments.inference_width is not None:
         info = replace(info, inference_width=arguments.inference_width)
-    info = with_scales(info, arguments.scales, arguments.class_shares, arguments.dataset_shares)
+    info = with_scales(info, arguments.scales, arguments.shares)
     dataset = calibration_set(arguments)
     network = as_it_answers(model, info)
     segmenter = Segmenter(network, info, resolve_device(arguments.device), torch.float32, info.inference_width)
@@ -106,29 +105,21 @@ def calibration_set(arguments: argparse.Namespace) -> CalibrationSet:
     return CalibrationSet([CalibrationPart(source, arguments.pictures) for source in sources])
 
 
-def with_scales(
-    info: WeightsInfo,
-    scales: list[float] | None,
-    class_shares: list[float] | None,
-    dataset_shares: list[float] | None,
-) -> WeightsInfo:
+def with_scales(info: WeightsInfo, scales: list[float] | None, shares: list[float] | None) -> WeightsInfo:
     """The metadata with what is given of these; other scales lose the shares of those before.
 
     Raises:
         SetupError: scales or shares that make no sense.
     """
-    if scales is not None:
-        info = replace(info, scales=scales, class_shares=[], dataset_shares=[])
-    if class_shares is not None:
-        info = replace(info, class_shares=class_shares)
-    if dataset_shares is not None:
-        info = replace(info, dataset_shares=dataset_shares)
+    if scales is not None and scales != info.scales:
+        info = replace(info, scales=scales, shares=[])
+    if shares is not None:
+        info = replace(info, shares=shares)
     try:
         check_scales(info.scales)
-        check_shares(info.class_shares, info.scales)
-        check_shares(info.dataset_shares, info.scales)
+        check_shares(info.shares, info.scales)
     except ValueError as error:
-        raise SetupError(f"--scales, --class-shares or --dataset-shares: {error}") from error
+        raise SetupError(f"--scales or --shares: {error}") from error
     return info
 
 

@@ -134,19 +134,27 @@ def test_a_file_for_the_node_is_written(data: Path, random_weights: Path, tmp_pa
     ]
     arguments += ["--anomalies", "roadworld", str(data / "roadworld"), "val", "--pictures", "2", "--float32"]
     arguments += ["--inference-width", "96", "--scales", "1", "0.5", "--evaluation", str(report), "--device", "cpu"]
-    arguments += ["--class-shares", "0.7", "0.3", "--dataset-shares", "0.4", "0.6"]
+    arguments += ["--shares", "0.7", "0.3"]
     export.main([str(random_weights), str(out), *arguments])
     model, info = load_weights(out)
     before, _ = load_weights(random_weights)
     assert all(torch.equal(old, new) for old, new in zip(before.parameters(), model.parameters(), strict=True))
     assert info.inference_width == 96
     assert info.scales == [1.0, 0.5]
-    assert info.class_shares == [0.7, 0.3]
-    assert info.dataset_shares == [0.4, 0.6]
+    assert info.shares == [0.7, 0.3]
     assert info.figures == {"p mIoU": 70.1, "p hybrid AP": 95.0, "p hybrid FPR95": 1.2}
     assert {"hybrid", "likelihood", "posterior"} <= info.calibration.keys()
     assert info.calibration["hybrid"].measured_on.startswith("camvid/val with pasted negatives (2 pictures), ")
     assert Segmenter.load(str(out), "cpu", "fp32", 0).info.threshold == info.threshold
+
+
+def test_shares_belong_to_their_scales(random_weights: Path) -> None:
+    info = replace(load_weights(random_weights)[1], scales=[1.0, 0.5], shares=[0.7, 0.3])
+    assert export.with_scales(info, None, None) == info
+    assert export.with_scales(info, [1.0, 0.5], None) == info
+    assert export.with_scales(info, [1.0, 0.25], None).shares == []
+    assert export.with_scales(info, [1.0, 0.25], [0.6, 0.4]).shares == [0.6, 0.4]
+    assert export.with_scales(info, None, [0.6, 0.4]) == replace(info, shares=[0.6, 0.4])
 
 
 def test_weights_are_calibrated_on_sets_of_any_classes(data: Path, random_weights: Path, tmp_path: Path) -> None:
@@ -172,23 +180,9 @@ def test_weights_are_calibrated_on_sets_of_any_classes(data: Path, random_weight
         ),
         (["--anomalies", "roadworld", "{data}/roadworld", "val", "--pictures", "0"], "--pictures is 0"),
         (["--anomalies", "roadworld", "{data}/roadworld", "val", "--scales", "0.5"], "--scales.* the first is 1"),
+        (["--anomalies", "roadworld", "{data}/roadworld", "val", "--shares", "0.5", "0.5"], "--shares: .* one"),
         (
-            ["--anomalies", "roadworld", "{data}/roadworld", "val", "--dataset-shares", "0.5", "0.5"],
-            "--dataset-shares: .* give each scale one",
-        ),
-        (
-            [
-                "--anomalies",
-                "roadworld",
-                "{data}/roadworld",
-                "val",
-                "--scales",
-                "1",
-                ".5",
-                "--class-shares",
-                "1",
-                "nan",
-            ],
+            ["--anomalies", "roadworld", "{data}/roadworld", "val", "--scales", "1", ".5", "--shares", "1", "nan"],
             "give each scale one",
         ),
         (["--anomalies", "camvid", "{data}/camvid", "val"], "no pixel is anomalous"),
