@@ -129,8 +129,11 @@ def weights_hash(path: Path) -> str:
         SetupError: missing or truncated file, or none of weights.
     """
     info, digest, _ = _open(path)
-    whole = tuple(info.scales) == WHOLE
-    return digest if whole else hashlib.sha256(f"{digest} {info.scales} {info.shares}".encode()).hexdigest()
+    if tuple(info.scales) == WHOLE:
+        return digest
+    # as before there were shares, where they are alike: what was measured with such weights stays theirs
+    shares = f" {info.shares}" if info.shares else ""
+    return hashlib.sha256(f"{digest} {info.scales}{shares}".encode()).hexdigest()
 
 
 def content_hash(tensors: Mapping[str, torch.Tensor]) -> str:

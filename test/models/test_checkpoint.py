@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from dataclasses import replace
@@ -14,7 +15,7 @@ from safetensors.torch import save_file
 
 from densehybrid_ros.core.segmenter import Segmenter
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.models.checkpoint import Calibration, load_weights, save_weights
+from densehybrid_ros.models.checkpoint import Calibration, content_hash, load_weights, save_weights, weights_hash
 
 
 def test_what_is_saved_is_loaded(random_weights: Path, tmp_path: Path) -> None:
@@ -149,6 +150,22 @@ def test_metadata_that_the_node_cannot_rely_on_are_refused(
     save_weights(path, model, replace(info, **change))
     with pytest.raises(SetupError, match="unreadable metadata"):
         load_weights(path)
+
+
+def test_the_hash_is_of_all_that_changes_the_answers(random_weights: Path, tmp_path: Path) -> None:
+    """Statistics and states of evaluations belong to it: it stays what it was for files without shares."""
+    model, info = load_weights(random_weights)
+    tensors = content_hash(model.state_dict())
+    hashes: list[str] = []
+    for scales, shares in (([1.0], []), ([1.0, 0.5], []), ([1.0, 0.5], [0.7, 0.3])):
+        path = tmp_path / "weights.safetensors"
+        save_weights(path, model, replace(info, scales=scales, shares=shares, threshold=0.1), half=False)
+        hashes.append(weights_hash(path))
+    assert hashes == [
+        tensors,
+        hashlib.sha256(f"{tensors} [1.0, 0.5]".encode()).hexdigest(),
+        hashlib.sha256(f"{tensors} [1.0, 0.5] [0.7, 0.3]".encode()).hexdigest(),
+    ]
 
 
 def test_metadata_nested_without_end_are_refused(random_weights: Path, tmp_path: Path) -> None:
