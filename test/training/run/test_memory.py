@@ -19,7 +19,7 @@ def resident() -> int:
 
 if sys.argv[1] == "training":
     make_engine("cpu")
-block = np.ones(25_000_000)
+block = np.ones(50_000_000)  # more than is asked for at a time
 size = block.nbytes
 held = resident()
 del block
