@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
     """Has the C library keep freed memory for the next step, where it is glibc; returns whether it is.
 
     glibc gives each block above 32 MiB back to the system when it is freed, and a step frees hundreds: their pages are
-    mapped and cleared again in the next one, which takes a tenth of its time and more. The process then stays as large
+    mapped and cleared again in the next one, which takes up to a tenth of its time. The process then stays as large
     as its largest step.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
