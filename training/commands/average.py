@@ -2,9 +2,9 @@
 
 Trainings that began with the same weights and went different ways (other data, steps, losses) often lie around a
 network that is better than each of them, at the cost of one ("model soup", Wortsman et al., 2022). They must have the
-same architecture and classes. Weights that have no common beginning average to nothing useful: evaluate what comes out.
-It keeps scales, width and the like of the first file and the data and terms of all, names all with their shares, and
-has no thresholds: `densehybrid export` calibrates it.
+same architecture and classes. Weights that have no common beginning average to nothing useful: evaluate what comes
+out. It keeps scales and their shares, width and the like of the first file and the data and terms of all, names all
+with their shares, and has no thresholds: `densehybrid export` calibrates it.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ INFO = WeightsInfo(
     inference_width=640,
     threshold=1.5,
     scales=[1.0, 0.5],
+    shares=[0.7, 0.3],
     calibration={"hybrid": Calibration([1.0, 0.0], [0.1, 0.9], [0.0, 0.5], "something")},
     training_data="set A",
     licence="terms A",
@@ -44,13 +45,16 @@ def saved(path: Path, seed: int, info: WeightsInfo = INFO) -> dict[str, torch.Te
 def test_every_tensor_is_the_mean_by_shares_and_nothing_measured_is_kept(tmp_path: Path) -> None:
     files = [tmp_path / f"{name}.safetensors" for name in "ab"]
     one = saved(files[0], 1)
-    other = saved(files[1], 2, replace(INFO, training_data="set B; set A; set C", inference_width=320, scales=[1.0]))
+    other = saved(
+        files[1], 2, replace(INFO, training_data="set B; set A; set C", inference_width=320, scales=[1.0], shares=[])
+    )
     main([str(tmp_path / "out.safetensors"), *map(str, files), "--shares", "3", "1"])
     model, info = load_weights(tmp_path / "out.safetensors")
     for name, value in model.state_dict().items():
         wanted = 0.75 * one[name].numpy() + 0.25 * other[name].numpy()
         np.testing.assert_allclose(value.numpy(), wanted, rtol=1e-5, atol=1e-7, err_msg=name)
-    assert (info.inference_width, info.scales, info.palette) == (640, [1.0, 0.5], INFO.palette)
+    assert (info.inference_width, info.scales, info.shares) == (640, [1.0, 0.5], [0.7, 0.3])
+    assert info.palette == INFO.palette
     assert (info.threshold, info.calibration, info.figures) == (0.0, {}, {})
     assert (info.training_data, info.licence) == ("set A; set B; set C", "terms A")
     assert info.recipe == "mean of 0.75 a + 0.25 b"
