@@ -19,6 +19,8 @@ GRACE = 1.5
 """s that the process has from the signal on; what still goes on then is cut off."""
 WATCH = "signals"
 """Name of the thread that watches for them."""
+AGAIN = 0.01
+"""s until KeyboardInterrupt is raised again where Python dropped it."""
 REPEATED = 1.0
 """s in which another signal is the same one: a terminal and a launch file both send it."""
 
@@ -121,6 +123,9 @@ def stop_requests(
 def ended_quietly(grace: float = GRACE) -> Iterator[None]:
     """Runs a command: a signal raises KeyboardInterrupt in it, so that it tidies up, and it ends by SystemExit.
 
+    Python drops what is raised in a destructor or in a weak reference's callback, of which an import has some, and says so
+    by `sys.unraisablehook`. There it is raised again, a little later.
+
     Elsewhere than in the main thread, which alone gets signals, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -135,11 +140,25 @@ def ended_quietly(grace: float = GRACE) -> Iterator[None]:
             signal.signal(each, lambda *_: None)
         raise KeyboardInterrupt
 
+    def raised_again(received: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def dropped(what: sys.UnraisableHookArgs) -> None:
+        if what.exc_type is not KeyboardInterrupt:
+            hook_before(what)
+            return
+        signal.signal(signal.SIGALRM, raised_again)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)  # a thread could wait for a lock that is held here
+
+    hook_before = sys.unraisablehook
+    sys.unraisablehook = dropped
     with stop_requests(interrupt, ignored=False, grace=grace):
         try:
             yield
         except KeyboardInterrupt:
             raise SystemExit(128 + number) from None
+        finally:
+            sys.unraisablehook = hook_before
 
 
 def _cut_off(number: int) -> None:

@@ -32,6 +32,30 @@ with ended_quietly():
         print("begun", flush=True)
         time.sleep(60)
 """
+IN_A_DESTRUCTOR = """
+import sys, time
+from pathlib import Path
+from densehybrid_ros.files import written_whole
+from densehybrid_ros.stopping import ended_quietly
+class Slow:
+    def __del__(self):
+        print("begun", flush=True)
+        time.sleep(60)
+with ended_quietly(grace=30):
+    with written_whole(Path(sys.argv[1])) as file:
+        file.write(b"half")
+        Slow()
+        time.sleep(60)
+"""
+WRONG_DESTRUCTOR = """
+from densehybrid_ros.stopping import ended_quietly
+class Wrong:
+    def __del__(self):
+        raise ValueError("of a destructor")
+with ended_quietly():
+    Wrong()
+Wrong()
+"""
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
@@ -74,15 +98,22 @@ def test_a_command_ends_quietly_at_any_moment(tmp_path: Path, number: int, momen
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
 
 
+@pytest.mark.parametrize("program", [WRITING, IN_A_DESTRUCTOR])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_was_being_written_is_removed(tmp_path: Path, number: int) -> None:
-    process = started("-c", WRITING, str(tmp_path / "file.bin"))
+def test_what_was_being_written_is_removed(tmp_path: Path, number: int, program: str) -> None:
+    process = started("-c", program, str(tmp_path / "file.bin"))
     assert process.stdout is not None
     process.stdout.readline()
     status, took, errors = ended(process, number)
     assert (status, errors) == (128 + number, "")
     assert took < 2
     assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_of_destructors_are_told() -> None:
+    process = started("-c", WRONG_DESTRUCTOR)
+    _, errors = process.communicate(timeout=60)
+    assert errors.count("ValueError: of a destructor") == 2
 
 
 def test_what_is_long_in_c_is_cut_off() -> None:
