@@ -123,8 +123,8 @@ def stop_requests(
 def ended_quietly(grace: float = GRACE) -> Iterator[None]:
     """Runs a command: a signal raises KeyboardInterrupt in it, so that it tidies up, and it ends by SystemExit.
 
-    Python drops what is raised in a destructor or in a weak reference's callback, of which an import has some, and says so
-    by `sys.unraisablehook`. There it is raised again, a little later.
+    Python drops what is raised in a destructor or in a weak reference's callback (an import has some), and says so by
+    `sys.unraisablehook`. From there it is raised again, a little later.
 
     Elsewhere than in the main thread, which alone gets signals, it does nothing.
     """

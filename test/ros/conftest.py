@@ -98,9 +98,8 @@ def starter(environment: dict[str, str], folder: Path) -> Iterator[Start]:
     processes: list[Process] = []
 
     def begin(name: str, *parameters: str, arguments: Sequence[str] = ()) -> Process:
-        program = ["-m", f"densehybrid_ros.nodes.{name}"]
-        if name.endswith("_segmenter"):
-            program = [str(Path(__file__).parent / f"{name}.py")]
+        of_tests = Path(__file__).parent / f"{name}.py"
+        program = [str(of_tests)] if of_tests.exists() else ["-m", f"densehybrid_ros.nodes.{name}"]
         if name not in ("player", "tuner"):
             # torch: one frame's scores are those of the next, and no build takes a core from a test
             parameters = ("warmup_iterations:=0", "engine:=torch", *parameters)

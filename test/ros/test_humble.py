@@ -1,7 +1,8 @@
-"""The real node without what Humble's rclpy lacks: it answers, and its parameters follow the same rules."""
+"""The real nodes without what Humble's rclpy lacks: they answer, and their parameters follow the same rules."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
+from sensor_msgs.msg import Image
+
+from densehybrid_ros.convert.images import image_message
+from densehybrid_ros.topics import ANOMALY, ANOMALY_TRUTH, IMAGE, OPEN_SET, OVERLAY, SEMANTIC
 
 if TYPE_CHECKING:
     from conftest import Probe, Process
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
 def test_the_node_works_without_what_humble_lacks(
     start: Callable[..., Process], probe: Probe, picture: np.ndarray, random_weights: Path
 ) -> None:
-    process = start("humble_segmenter", f"model_path:={random_weights}", "camera_timeout:=3")
+    parameters = (f"model_path:={random_weights}", "camera_timeout:=3")
+    process = start("humble_node", *parameters, arguments=["segmenter"])
 
     def in_force() -> tuple[float, float]:
         return tuple(probe.get_parameter(name).double_value for name in ("threshold", "target_tpr"))
@@ -46,3 +52,46 @@ def test_the_node_works_without_what_humble_lacks(
     assert not probe.set_parameter("inference_width", 320)[0]
     probe.answers(picture)
     assert "Traceback" not in process.output
+
+
+def test_the_evaluator_works_without_what_humble_lacks(
+    start: Callable[..., Process], probe: Probe, tmp_path: Path
+) -> None:
+    out = tmp_path / "table.json"
+    node = start("humble_node", f"out:={out}", "frames:=1", arguments=["evaluator"])
+    truth = np.array([[0, 0, 1, 1]], np.uint8)
+    sent = {
+        ANOMALY_TRUTH.name: (truth, "mono8"),
+        ANOMALY.under("densehybrid"): (truth.astype(np.float32), "32FC1"),
+    }
+    publish_when_heard(probe, sent)
+    assert node.process.wait(timeout=60) == 0, node.output
+    assert json.loads(out.read_text())["frames"]["judged"] == 1
+
+
+def test_the_recorder_works_without_what_humble_lacks(
+    start: Callable[..., Process], probe: Probe, picture: np.ndarray, tmp_path: Path
+) -> None:
+    node = start("humble_node", f"out:={tmp_path}", arguments=["recorder"])
+    plain = np.zeros(picture.shape[:2], np.uint8)
+    answers = {
+        SEMANTIC: (plain, "mono8"),
+        ANOMALY: (plain.astype(np.float32), "32FC1"),
+        OPEN_SET: (plain, "mono8"),
+        OVERLAY: (picture, "rgb8"),
+    }
+    sent = {topic.under("densehybrid"): content for topic, content in answers.items()}
+    publish_when_heard(probe, {IMAGE.name: (picture, "rgb8"), **sent})
+    probe.spin_until((tmp_path / "overlays" / "0000.jpg").exists, "the overlay")
+    assert node.stop() == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["frames_out"] == 1
+
+
+def publish_when_heard(probe: Probe, sent: dict[str, tuple[np.ndarray, str]]) -> None:
+    """Each once, all with the same stamp."""
+    publishers = {name: probe.node.create_publisher(Image, name, 10) for name in sent}
+    probe.spin_until(lambda: all(each.get_subscription_count() for each in publishers.values()), "the node")
+    probe.spin_for(0.5)
+    header = probe.header()
+    for name, (values, encoding) in sent.items():
+        publishers[name].publish(image_message(values, encoding, header))

@@ -52,3 +52,18 @@ def test_maps_smaller_than_their_truth_are_recorded_and_not_compared(
     assert summary["frames_out"] == 1
     assert ("truth and score are of 12x8 and 6x4 and not compared" in node.output) is not compared
     assert (next(iter(Ranking.titles())) in summary) is compared
+
+
+def test_images_are_subscribed_to_when_all_answers_are_heard(
+    start: Start, make_probe: Callable[..., Probe], tmp_path: Path
+) -> None:
+    start("recorder", f"out:={tmp_path}")
+    probe = make_probe(())
+    images, truths = (probe.node.create_publisher(Image, topic.name, 10) for topic in (IMAGE, TRUTH))
+    for answer in (SEMANTIC, ANOMALY, OPEN_SET):
+        probe.node.create_publisher(Image, answer.under("densehybrid"), 10)
+    probe.spin_until(lambda: truths.get_subscription_count() > 0, "the recorder")
+    probe.spin_for(1.0)
+    assert images.get_subscription_count() == 0
+    probe.node.create_publisher(Image, OVERLAY.under("densehybrid"), 10)
+    probe.spin_until(lambda: images.get_subscription_count() > 0, "its subscription")

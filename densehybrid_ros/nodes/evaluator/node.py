@@ -27,7 +27,7 @@ from densehybrid_ros.metrics.by_range import RangeTable, table_dict, table_text
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.metrics.table import percents_text
 from densehybrid_ros.nodes.common.complaints import Complaints
-from densehybrid_ros.nodes.common.distributions import ClockType
+from densehybrid_ros.nodes.common.distributions import ClockType, publisher_count
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.stamps import CLOCK_JUMP, nanoseconds
@@ -71,7 +71,7 @@ class EvaluatorNode(Node):
         limit, timeout = self._settings.frames, self._settings.idle_timeout
         if self._has_enough():
             # what waits for a disparity is judged at the end, but not before one can come
-            return self._counts.judged >= limit or self._disparities.get_publisher_count() == 0
+            return self._counts.judged >= limit or publisher_count(self, self._disparities) == 0
         idle = 0.0 if self._last_message is None else time.monotonic() - self._last_message
         return bool(timeout) and idle > timeout
 

@@ -1,7 +1,8 @@
 """The node `recorder`: pairs images, ground truth and the segmenter's answers by stamp and keeps what they show.
 
-Writes overlays as `overlays/NNNN.jpg`, `overlay.mp4`, and at the end `summary.json`. Latency runs from the reception
-of the image here to the reception of its open-set map here, on the steady clock.
+Images count from when it hears the segmenter. It writes overlays as `overlays/NNNN.jpg`, `overlay.mp4`, and at the end
+`summary.json`. Latency runs from the reception of the image here to the reception of its open-set map here, on the
+steady clock.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
+from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
@@ -28,6 +30,7 @@ from densehybrid_ros.metrics.ranking_pool import RankingPool
 from densehybrid_ros.metrics.segmentation import ConfusionMatrix
 from densehybrid_ros.metrics.summary import summarise
 from densehybrid_ros.nodes.common.complaints import Complaints
+from densehybrid_ros.nodes.common.distributions import ClockType, publisher_count
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.topics import patient_subscription
@@ -42,6 +45,8 @@ ANSWERS = (SEMANTIC, ANOMALY, OPEN_SET, OVERLAY)
 MAX_PENDING = 60
 """Frames that wait for the rest of their answers; older ones are given up."""
 VIDEO_WIDTH = 960
+POLL = 0.05
+"""s between looks for the segmenter."""
 
 
 @dataclass
@@ -72,18 +77,31 @@ class RecorderNode(Node):
         self._video: Video | None = None
         self._written = 0
         make_folder(self._out / "overlays")
-        patient_subscription(self, IMAGE, self._image)
         patient_subscription(self, TRUTH, partial(self._part, TRUTH))
-        for topic in ANSWERS:
+        self._answers = [
             patient_subscription(self, topic, partial(self._part, topic), topic.under(settings.node))
+            for topic in ANSWERS
+        ]
         patient_subscription(self, DIAGNOSTICS, self._diagnostics)
+        self._search = self.create_timer(POLL, self._look_for_answers, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _look_for_answers(self) -> None:
+        """Subscribes to images when all answers are heard: a player that waits for subscribers starts no sooner.
+
+        Every two nodes find one another at their own time: a player may know us and the segmenter before we know that.
+        """
+        if all(publisher_count(self, answer) for answer in self._answers):
+            self.destroy_timer(self._search)
+            patient_subscription(self, IMAGE, self._image)
 
     def _image(self, message: Image) -> None:
         self._frames_in += 1
         stamp = _stamp(message)
         self._pending[stamp] = Pending(time.monotonic())
-        for topic, early in self._early.pop(stamp, {}).items():
-            self._part(topic, early)
+        early = self._early.pop(stamp, {})
+        for topic in (TRUTH, *ANSWERS):  # the last answer completes the frame, with or without truth
+            if topic in early:
+                self._part(topic, early[topic])
         while len(self._pending) > MAX_PENDING:
             self._pending.pop(next(iter(self._pending)))
 

@@ -1,8 +1,9 @@
-"""The node on an rclpy from which all is taken that Humble's lacks."""
+"""The node of the first argument, on an rclpy from which all is taken that Humble's lacks."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 import rclpy.clock
@@ -45,8 +46,7 @@ def take_away() -> None:
 
 if __name__ == "__main__":
     take_away()
-    from densehybrid_ros.nodes.segmenter.node import main
     from densehybrid_ros.stopping import end_at_once
 
     end_at_once()
-    main()
+    import_module(f"densehybrid_ros.nodes.{sys.argv.pop(1)}.node").main()
