@@ -97,7 +97,11 @@ class Recipe:
     freeze_batch_norm: bool = setting(False, "batch-norm statistics stay as they started")
     loss_stride: int = setting(1, "the loss looks at every n-th pixel both ways, at a random offset", low=1)
     warm_up: int = setting(50, "steps")
-    optimizer: str = setting("adamw", "weight decay by itself, or in the gradient", choices=("adamw", "adam"))
+    optimizer: str = setting(
+        "adamw",
+        "weight decay by itself, or in the gradient, or by itself and matrices by Muon",
+        choices=("adamw", "adam", "muon"),
+    )
     weight_decay: float = setting(1e-4, "of the weights", low=0)
     betas: list[float] = setting(REQUIRED, "of Adam", low=0, high=BELOW_1, factory=lambda: [0.9, 0.999])
     epsilon: float = setting(1e-7, "of Adam", low=TINY)
