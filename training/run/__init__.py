@@ -1,1 +1,1 @@
-"""The loop of a training run, its state, schedule, log and checkpoints."""
+"""The loop of a training run, its state, log and checkpoints."""

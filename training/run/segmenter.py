@@ -23,8 +23,8 @@ from densehybrid_ros.training.run.engine import make_engine, step_seed, summed
 from densehybrid_ros.training.run.kept_weights import forget_best, validate_and_keep
 from densehybrid_ros.training.run.loop import CHECKPOINT, Machines, run
 from densehybrid_ros.training.run.loss_window import loss_window
+from densehybrid_ros.training.run.optimizing.schedule import learning_rate, number_of_steps
 from densehybrid_ros.training.run.run_report import forget_report, is_reported
-from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps
 from densehybrid_ros.training.run.start import initial_state
 
 

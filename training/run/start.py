@@ -1,4 +1,4 @@
-"""Network, averaged network and optimiser before the first step."""
+"""What a run holds before its first step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import cast
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.optim import Adam, AdamW, Optimizer
 
 from densehybrid_ros.core.devices import placed
 from densehybrid_ros.errors import SetupError
@@ -22,7 +21,7 @@ from densehybrid_ros.training.recipe.recipe import ASKED, Recipe
 from densehybrid_ros.training.run.average import averaged_model
 from densehybrid_ros.training.run.engine import step_seed, with_synchronised_batch_norm
 from densehybrid_ros.training.run.imagenet import load_imagenet_trunk
-from densehybrid_ros.training.run.muon import Muon, with_matrices_apart
+from densehybrid_ros.training.run.optimizing.optimizer import make_optimizer
 from densehybrid_ros.training.run.run_state import RunState
 
 
@@ -63,17 +62,3 @@ def started_model(recipe: Recipe, classes: list[str]) -> nn.Module:
             )
         model.load_state_dict(started.state_dict())
     return model
-
-
-def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    """Two groups, the pre-trained trunk, with a `factor` on its learning rate, and the rest; each in two for Muon."""
-    pretrained = cast(Trainable, model).trunk_parameters()
-    trunk = [parameter for parameter in pretrained if parameter.requires_grad]
-    in_trunk = {id(parameter) for parameter in pretrained}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in in_trunk]
-    groups = [{"params": trunk, "factor": recipe.trunk_factor}, {"params": rest, "factor": 1.0}]
-    beta_1, beta_2 = recipe.betas
-    kind = {"adam": Adam, "adamw": AdamW, "muon": Muon}[recipe.optimizer]
-    if kind is Muon:
-        groups = [part for group in groups for part in with_matrices_apart(group, model)]
-    return kind(groups, recipe.learning_rate, (beta_1, beta_2), recipe.epsilon, recipe.weight_decay)

@@ -58,7 +58,7 @@ def test_a_checkpoint_of_another_run_is_refused(
         ({"flow": {"every": 0}}, "flow.every"),
         ({"flow": {"weights": "nowhere.safetensors"}}, "pretrain-flow"),
         ({"flow": {"weights": "x"}, "open_set": False}, "without open_set"),
-        ({"optimizer": "sgd"}, "choose adamw, adam or muon"),
+        ({"optimizer": "sgd"}, "choose one of adamw, adam, muon"),
         ({"crop": [10, 10]}, "crop"),
         ({"loss": {"likelihood_form": 3}}, "likelihood_form must be of type str"),
         ({"train": [{"name": "camvid"}]}, "root"),

@@ -17,8 +17,8 @@ from densehybrid_ros.training.commands import train
 from densehybrid_ros.training.losses.hybrid import HybridLossWeights
 from densehybrid_ros.training.recipe.reading import read_recipe
 from densehybrid_ros.training.recipe.recipe import ASKED, Recipe
-from densehybrid_ros.training.run.schedule import learning_rate, number_of_steps, set_learning_rate
-from densehybrid_ros.training.run.start import make_optimizer
+from densehybrid_ros.training.run.optimizing.optimizer import make_optimizer
+from densehybrid_ros.training.run.optimizing.schedule import learning_rate, number_of_steps, set_learning_rate
 
 RECIPES = Path(train.__file__).parents[1] / "recipes"
 PAPER: dict[str, tuple[str, float, int, int, float, float, float]] = {

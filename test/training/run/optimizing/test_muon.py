@@ -12,9 +12,15 @@ from torch.optim import Muon as MuonOfMatrices
 
 from densehybrid_ros.models import build_model
 from densehybrid_ros.training.recipe.recipe import Recipe
-from densehybrid_ros.training.run.muon import MATRICES, Muon, matrix_weights, orthogonalised, with_matrices_apart
-from densehybrid_ros.training.run.schedule import set_learning_rate
-from densehybrid_ros.training.run.start import make_optimizer
+from densehybrid_ros.training.run.optimizing.muon import (
+    MATRICES,
+    Muon,
+    matrix_weights,
+    orthogonalised,
+    with_matrices_apart,
+)
+from densehybrid_ros.training.run.optimizing.optimizer import make_optimizer
+from densehybrid_ros.training.run.optimizing.schedule import set_learning_rate
 
 RATE, DECAY = 0.02, 0.1
 
