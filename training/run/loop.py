@@ -28,8 +28,8 @@ from densehybrid_ros.files import make_folder
 from densehybrid_ros.progress import progress_bar
 from densehybrid_ros.stopping import SIGNALS
 from densehybrid_ros.training.run.checkpoint import reading_checkpoint, write_checkpoint
+from densehybrid_ros.training.run.optimizing.schedule import set_learning_rate
 from densehybrid_ros.training.run.run_log import RunLog
-from densehybrid_ros.training.run.schedule import set_learning_rate
 
 CHECKPOINT = "checkpoint.pt"
 
