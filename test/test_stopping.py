@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from densehybrid_ros.stopping import ended_quietly
+
 pytestmark = pytest.mark.alone  # how soon a process ends
 ROOT = Path(__file__).resolve().parents[1]
 LONG_IN_C = """
@@ -108,6 +110,13 @@ def test_what_was_being_written_is_removed(tmp_path: Path, number: int, program:
     assert (status, errors) == (128 + number, "")
     assert took < 2
     assert not list(tmp_path.iterdir())
+
+
+def test_the_hook_for_errors_of_destructors_is_given_back() -> None:
+    before = sys.unraisablehook
+    with ended_quietly():
+        assert sys.unraisablehook is not before
+    assert sys.unraisablehook is before
 
 
 def test_other_errors_of_destructors_are_told() -> None:

@@ -10,7 +10,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -112,43 +113,50 @@ def run(job: Job, engine: Fabric, out: Path, workers: int = 1) -> None:
     remaining = range(first, job.steps)
     loader = DataLoader(job.batches, None, sampler=remaining, num_workers=workers, worker_init_fn=_start_worker)
     shown = engine.is_global_zero
-    bar = progress_bar(
-        _batches(loader), shown, desc=out.name, total=job.steps, initial=first, unit="step", mininterval=5
-    )
-    started = time.monotonic()
-    for batch in bar:
-        torch.manual_seed(job.seed(step))
-        rate = job.learning_rate(step)
-        set_learning_rate(job.optimizer, rate)
-        job.optimizer.zero_grad(set_to_none=True)
-        terms = job.backward(batch, step)
-        _refuse_infinite(job, terms["loss"], engine, step)
-        job.optimizer.step()
-        job.after_step()
-        step += 1
-        if log is not None and step % job.log_every == 0:
-            figures = {name: round(float(value), 6) for name, value in terms.items()}
-            pace = round((time.monotonic() - started) / (step - first), 3)
-            log.write({"step": step, **figures, "learning_rate": rate, "seconds_per_step": pace})
-            bar.set_postfix({"loss": f"{figures['loss']:.3f}"}, refresh=False)
-        if step % job.validate_every == 0 or step == job.steps:
-            if log is not None:  # in the first process, while the others wait
-                record = {"step": step, **job.validate(step, out)}
-                log.write(record)
-                bar.write(json.dumps(record))
-            engine.barrier()
-        if engine.is_global_zero and (step % job.checkpoint_every == 0 or step == job.steps):
-            _save(out / CHECKPOINT, job, engine, step)
+    with closing(_batches(loader)) as batches:
+        bar = progress_bar(batches, shown, desc=out.name, total=job.steps, initial=first, unit="step", mininterval=5)
+        started = time.monotonic()
+        for batch in bar:
+            torch.manual_seed(job.seed(step))
+            rate = job.learning_rate(step)
+            set_learning_rate(job.optimizer, rate)
+            job.optimizer.zero_grad(set_to_none=True)
+            terms = job.backward(batch, step)
+            _refuse_infinite(job, terms["loss"], engine, step)
+            job.optimizer.step()
+            job.after_step()
+            step += 1
+            if log is not None and step % job.log_every == 0:
+                figures = {name: round(float(value), 6) for name, value in terms.items()}
+                pace = round((time.monotonic() - started) / (step - first), 3)
+                log.write({"step": step, **figures, "learning_rate": rate, "seconds_per_step": pace})
+                bar.set_postfix({"loss": f"{figures['loss']:.3f}"}, refresh=False)
+            if step % job.validate_every == 0 or step == job.steps:
+                if log is not None:  # in the first process, while the others wait
+                    record = {"step": step, **job.validate(step, out)}
+                    log.write(record)
+                    bar.write(json.dumps(record))
+                engine.barrier()
+            if engine.is_global_zero and (step % job.checkpoint_every == 0 or step == job.steps):
+                _save(out / CHECKPOINT, job, engine, step)
     if log is not None:
         log.close()
 
 
-def _batches(loader: DataLoader[Any]) -> Iterator[Any]:
-    """A worker's SetupError arrives with the worker's traceback in its message: users get its last line."""
+def _batches(loader: DataLoader[Any]) -> Generator[Any, None, None]:
+    """A worker's SetupError arrives with the worker's traceback in its message: users get its last line.
+
+    However it ends, so do the workers: an error's traceback would hold them, and Python wait for them for ever.
+    """
+    batches = iter(loader)
     try:
-        yield from loader
+        yield from batches
     except SetupError as error:
         raise SetupError(str(error).rpartition(f"{SetupError.__name__}: ")[2].strip()) from None
+    finally:
+        end_workers = getattr(batches, "_shutdown_workers", None)  # torch has no other name for it
+        if end_workers is not None:
+            end_workers()
 
 
 def _start_worker(worker: int) -> None:

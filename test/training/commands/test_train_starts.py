@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -160,6 +161,7 @@ def test_a_bad_picture_is_named_in_one_line(
     with pytest.raises(SetupError, match=r"images/train/\d\.png") as raised:
         run(spoilt, write_recipe(tmp_path), tmp_path / "run", "--workers", workers)
     assert "\n" not in str(raised.value)
+    assert not multiprocessing.active_children()  # Python would wait for them at its end
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
@@ -174,8 +176,9 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
         return state
 
     monkeypatch.setattr(segmenter, "initial_state", poisoned)
-    with pytest.raises(SetupError, match="a gradient is not finite at step 0"):
-        run(data, write_recipe(tmp_path, checkpoint_every=1), tmp_path / "run")
+    with pytest.raises(SetupError, match="a gradient is not finite at step 0") as _raised:  # its traceback is kept
+        run(data, write_recipe(tmp_path, checkpoint_every=1), tmp_path / "run", "--workers", "1")
+    assert not multiprocessing.active_children()
     assert all(torch.isfinite(value).all() for value in states[0].model.state_dict().values())
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
 
