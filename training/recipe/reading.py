@@ -128,7 +128,13 @@ class _Reader:
             if key.value in seen:
                 self._refuse(key, f"'{where}{key.value}' is given twice")
             seen.add(key.value)
-        self.loader.flatten_mapping(node)  # of keys that are merged in by <<, its own win
+        try:
+            self.loader.flatten_mapping(node)  # of keys that are merged in by <<, its own win
+        except yaml.MarkedYAMLError as error:
+            self._refuse(node, f"what << merges in is no mapping: {error.problem}")
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._refuse(key, "a key that is merged in must be a word")
         return {key.value: (key, value) for key, value in node.value}
 
     def _refuse(self, node: yaml.Node, message: str) -> NoReturn:
