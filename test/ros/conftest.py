@@ -190,6 +190,15 @@ class Probe:
         self.publisher.publish(message)
         return message.header.stamp.sec
 
+    def publish_when_heard(self, sent: dict[str, tuple[np.ndarray, str]]) -> None:
+        """Pixels and encoding of each topic once, in this order, all with the same stamp."""
+        publishers = {name: self.node.create_publisher(Image, name, 10) for name in sent}
+        self.spin_until(lambda: all(each.get_subscription_count() for each in publishers.values()), "the node")
+        self.spin_for(0.5)
+        header = self.header()
+        for name, (values, encoding) in sent.items():
+            publishers[name].publish(image_message(values, encoding, header))
+
     def answers(self, image: np.ndarray | Image | CompressedImage, seconds: int | None = None) -> dict[str, Image]:
         """All outputs of one image."""
         second = self.send(image, seconds)

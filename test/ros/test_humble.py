@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed")
-from sensor_msgs.msg import Image
-
-from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.topics import ANOMALY, ANOMALY_TRUTH, IMAGE, OPEN_SET, OVERLAY, SEMANTIC
 
 if TYPE_CHECKING:
@@ -64,7 +61,7 @@ def test_the_evaluator_works_without_what_humble_lacks(
         ANOMALY_TRUTH.name: (truth, "mono8"),
         ANOMALY.under("densehybrid"): (truth.astype(np.float32), "32FC1"),
     }
-    publish_when_heard(probe, sent)
+    probe.publish_when_heard(sent)
     assert node.process.wait(timeout=60) == 0, node.output
     assert json.loads(out.read_text())["frames"]["judged"] == 1
 
@@ -81,17 +78,7 @@ def test_the_recorder_works_without_what_humble_lacks(
         OVERLAY: (picture, "rgb8"),
     }
     sent = {topic.under("densehybrid"): content for topic, content in answers.items()}
-    publish_when_heard(probe, {IMAGE.name: (picture, "rgb8"), **sent})
+    probe.publish_when_heard({IMAGE.name: (picture, "rgb8"), **sent})
     probe.spin_until((tmp_path / "overlays" / "0000.jpg").exists, "the overlay")
     assert node.stop() == 0
     assert json.loads((tmp_path / "summary.json").read_text())["frames_out"] == 1
-
-
-def publish_when_heard(probe: Probe, sent: dict[str, tuple[np.ndarray, str]]) -> None:
-    """Each once, all with the same stamp."""
-    publishers = {name: probe.node.create_publisher(Image, name, 10) for name in sent}
-    probe.spin_until(lambda: all(each.get_subscription_count() for each in publishers.values()), "the node")
-    probe.spin_for(0.5)
-    header = probe.header()
-    for name, (values, encoding) in sent.items():
-        publishers[name].publish(image_message(values, encoding, header))

@@ -13,7 +13,6 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 from sensor_msgs.msg import Image
 
-from densehybrid_ros.convert.images import image_message
 from densehybrid_ros.metrics.ranking import Ranking
 from densehybrid_ros.topics import ANOMALY, IMAGE, OPEN_SET, OVERLAY, SEMANTIC, TRUTH
 
@@ -40,12 +39,7 @@ def test_maps_smaller_than_their_truth_are_recorded_and_not_compared(
         OVERLAY.under("densehybrid"): (np.zeros((8, 12, 3), np.uint8), "rgb8"),
         IMAGE.name: (np.zeros((8, 12, 3), np.uint8), "rgb8"),
     }
-    publishers = {name: probe.node.create_publisher(Image, name, 10) for name in sent}
-    probe.spin_until(lambda: all(each.get_subscription_count() for each in publishers.values()), "the recorder")
-    probe.spin_for(0.5)
-    header = probe.header()
-    for name, (values, encoding) in sent.items():
-        publishers[name].publish(image_message(values, encoding, header))
+    probe.publish_when_heard(sent)
     probe.spin_until(lambda: len(list((tmp_path / "out" / "overlays").glob("*.jpg"))) == 1, "the overlay")
     assert node.stop() == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

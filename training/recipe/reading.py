@@ -131,14 +131,15 @@ class _Reader:
         try:
             self.loader.flatten_mapping(node)  # of keys that are merged in by <<, its own win
         except yaml.MarkedYAMLError as error:
-            self._refuse(node, f"what << merges in is no mapping: {error.problem}")
+            self._refuse(error.problem_mark or node, f"what << merges in is no mapping: {error.problem}")
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._refuse(key, "a key that is merged in must be a word")
         return {key.value: (key, value) for key, value in node.value}
 
-    def _refuse(self, node: yaml.Node, message: str) -> NoReturn:
-        raise SetupError(f"{node.start_mark.name}, line {node.start_mark.line + 1}: {message}")
+    def _refuse(self, place: yaml.Node | yaml.Mark, message: str) -> NoReturn:
+        mark = place if isinstance(place, yaml.Mark) else place.start_mark
+        raise SetupError(f"{mark.name}, line {mark.line + 1}: {message}")
 
 
 def _is_file(path: Path) -> bool:

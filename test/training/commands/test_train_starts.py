@@ -7,15 +7,17 @@ import multiprocessing
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import torch
+from tqdm import tqdm
 
 pytest.importorskip("lightning_fabric", reason="the training packages are not installed")
 from densehybrid_ros.errors import SetupError
 from densehybrid_ros.models.checkpoint import load_weights, save_weights
-from densehybrid_ros.training.run import segmenter
+from densehybrid_ros.training.run import loop, segmenter
 from densehybrid_ros.training.run.run_state import RunState
 
 WriteRecipe = Callable[..., Path]
@@ -176,6 +178,8 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
         return state
 
     monkeypatch.setattr(segmenter, "initial_state", poisoned)
+    # as on a terminal, where tqdm does not end what it goes over
+    monkeypatch.setattr(loop, "progress_bar", lambda items, shown, **options: tqdm(items, file=StringIO(), **options))
     with pytest.raises(SetupError, match="a gradient is not finite at step 0") as _raised:  # its traceback is kept
         run(data, write_recipe(tmp_path, checkpoint_every=1), tmp_path / "run", "--workers", "1")
     assert not multiprocessing.active_children()

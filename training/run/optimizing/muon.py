@@ -32,9 +32,11 @@ class Muon(AdamW):
     def step(self, closure: Callable[[], Loss]) -> Loss: ...
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; `closure` is not taken, as it would have to come between the two halves."""
+        """One step, after `closure`, whose value it returns."""
+        loss = None
         if closure is not None:
-            raise NotImplementedError("Muon takes no closure")
+            with torch.enable_grad():
+                loss = closure()
         done: list[tuple[nn.Parameter, Tensor]] = []
         for group in self.param_groups:
             for weight in group["params"] if group.get(MATRICES) else ():
@@ -45,6 +47,7 @@ class Muon(AdamW):
         super().step()
         for weight, gradient in done:
             weight.grad = gradient
+        return loss
 
     def _step_matrix(self, weight: nn.Parameter, rate: float, decay: float) -> None:
         gradient, state = weight.grad, self.state[weight]

@@ -111,9 +111,21 @@ def test_a_resumed_run_goes_on_as_it_would_have(network: nn.Sequential) -> None:
         torch.testing.assert_close(twin.state_dict()[name], value, rtol=0, atol=0)
 
 
-def test_a_closure_is_refused(network: nn.Sequential) -> None:
-    with pytest.raises(NotImplementedError, match="closure"):
-        optimizer_of(network).step(lambda: 1.0)
+def test_a_closure_makes_the_gradients_of_the_step(network: nn.Sequential) -> None:
+    twin, pictures = copy.deepcopy(network), torch.randn((2, 3, 8, 8), generator=torch.Generator().manual_seed(1))
+    optimizer, its = optimizer_of(network), optimizer_of(twin)
+
+    def loss() -> torch.Tensor:
+        value = network(pictures).square().mean()
+        value.backward()
+        return value
+
+    wanted = twin(pictures).square().mean()
+    wanted.backward()
+    its.step()
+    assert optimizer.step(loss) == wanted
+    for one, other in zip(network.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("architecture", "count"), [("ladder_lite0", 44), ("ladder_lite2", 54)])
