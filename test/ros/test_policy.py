@@ -12,9 +12,21 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 import rclpy
 from rclpy.node import Node
+from sensor_msgs.msg import Image
 
 from densehybrid_ros.dds.policy import NODES, Names, rights
-from densehybrid_ros.topics import CLOCK, LOG, PARAMETER_EVENTS, PARAMETER_SERVICES, TF, TF_STATIC
+from densehybrid_ros.topics import (
+    ANOMALY,
+    CLOCK,
+    LOG,
+    OPEN_SET,
+    OVERLAY,
+    PARAMETER_EVENTS,
+    PARAMETER_SERVICES,
+    SEMANTIC,
+    TF,
+    TF_STATIC,
+)
 
 if TYPE_CHECKING:
     from conftest import Process
@@ -77,6 +89,9 @@ def test_running_nodes_open_what_the_policy_allows_and_nothing_else(
     start("recorder", f"out:={tmp_path}")
     start("evaluator")
     looker = rclpy.create_node("looker")
+    for answer in (SEMANTIC, ANOMALY, OPEN_SET, OVERLAY):
+        # of a camera without a name: the recorder opens the rest when it hears all of them
+        looker.create_publisher(Image, answer.under("densehybrid"), 1)
     spare: dict[str, Open] = {}
     for role, name in NODES.items():
         # the player publishes for a camera without a name, as do those who judge it

@@ -51,7 +51,7 @@ def test_maps_smaller_than_their_truth_are_recorded_and_not_compared(
 def test_images_are_subscribed_to_when_all_answers_are_heard(
     start: Start, make_probe: Callable[..., Probe], tmp_path: Path
 ) -> None:
-    start("recorder", f"out:={tmp_path}")
+    node = start("recorder", f"out:={tmp_path}")
     probe = make_probe(())
     images, truths = (probe.node.create_publisher(Image, topic.name, 10) for topic in (IMAGE, TRUTH))
     for answer in (SEMANTIC, ANOMALY, OPEN_SET):
@@ -61,3 +61,21 @@ def test_images_are_subscribed_to_when_all_answers_are_heard(
     assert images.get_subscription_count() == 0
     probe.node.create_publisher(Image, OVERLAY.under("densehybrid"), 10)
     probe.spin_until(lambda: images.get_subscription_count() > 0, "its subscription")
+    assert node.stop() == 0
+    assert "no image was counted" not in node.output
+
+
+def test_answers_that_nobody_published_are_named_at_the_end(
+    start: Start, make_probe: Callable[..., Probe], tmp_path: Path
+) -> None:
+    node = start("recorder", f"out:={tmp_path}", "node:=other")
+    probe = make_probe(())
+    truths = probe.node.create_publisher(Image, TRUTH.name, 10)
+    for answer in (SEMANTIC, ANOMALY, OPEN_SET):
+        probe.node.create_publisher(Image, answer.under("other"), 10)
+    probe.spin_until(lambda: truths.get_subscription_count() > 0, "the recorder")
+    probe.spin_for(1.0)
+    assert node.stop() == 0
+    assert (
+        "no image was counted, as nobody published /other/overlay/image_raw; is `node` the segmenter's?" in node.output
+    )

@@ -83,6 +83,7 @@ class RecorderNode(Node):
             for topic in ANSWERS
         ]
         patient_subscription(self, DIAGNOSTICS, self._diagnostics)
+        self._listening = False
         self._search = self.create_timer(POLL, self._look_for_answers, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _look_for_answers(self) -> None:
@@ -90,9 +91,14 @@ class RecorderNode(Node):
 
         Every two nodes find one another at their own time: a player may know us and the segmenter before we know that.
         """
-        if all(publisher_count(self, answer) for answer in self._answers):
+        if not self._missing():
             self.destroy_timer(self._search)
             patient_subscription(self, IMAGE, self._image)
+            self._listening = True
+
+    def _missing(self) -> list[str]:
+        """Topics of answers that nobody publishes."""
+        return [answer.topic_name for answer in self._answers if not publisher_count(self, answer)]
 
     def _image(self, message: Image) -> None:
         self._frames_in += 1
@@ -160,6 +166,11 @@ class RecorderNode(Node):
 
     def finish(self) -> None:
         """Closes the video and writes the summary, each whatever becomes of the other."""
+        if not self._listening:
+            missing = ", ".join(self._missing())
+            self.get_logger().warning(
+                f"no image was counted, as nobody published {missing}; is `node` the segmenter's?"
+            )
         try:
             self._finish_video()
         except SetupError:
