@@ -77,5 +77,5 @@ def test_answers_that_nobody_published_are_named_at_the_end(
     probe.spin_for(1.0)
     assert node.stop() == 0
     assert (
-        "no image was counted, as nobody published /other/overlay/image_raw; is `node` the segmenter's?" in node.output
+        "no image was counted: nobody published /other/overlay/image_raw; is `node` the segmenter's?" in node.output
     )

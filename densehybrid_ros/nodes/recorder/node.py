@@ -166,11 +166,9 @@ class RecorderNode(Node):
 
     def finish(self) -> None:
         """Closes the video and writes the summary, each whatever becomes of the other."""
-        if not self._listening:
-            missing = ", ".join(self._missing())
-            self.get_logger().warning(
-                f"no image was counted, as nobody published {missing}; is `node` the segmenter's?"
-            )
+        missing = ", ".join(self._missing())
+        if missing and not self._listening:
+            self.get_logger().warning(f"no image was counted: nobody published {missing}; is `node` the segmenter's?")
         try:
             self._finish_video()
         except SetupError:
