@@ -76,6 +76,4 @@ def test_answers_that_nobody_published_are_named_at_the_end(
     probe.spin_until(lambda: truths.get_subscription_count() > 0, "the recorder")
     probe.spin_for(1.0)
     assert node.stop() == 0
-    assert (
-        "no image was counted: nobody published /other/overlay/image_raw; is `node` the segmenter's?" in node.output
-    )
+    assert "no image was counted: nobody published /other/overlay/image_raw; is `node` the segmenter's?" in node.output
