@@ -108,6 +108,7 @@ def player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 **parameters,
                 "publish_clock": typed("use_sim_time", bool),
                 "wait_for_subscribers": 1,
+                "wait_for_evaluator": judged,
                 "wait_timeout": PATIENCE,
                 "linger": 5.0 if judged else 0.0,
             }

@@ -50,6 +50,32 @@ def test_roadworld_is_played_with_camera_info_truth_and_clock(start: Start, prob
     np.testing.assert_allclose(np.diff(seconds), 0.1, atol=1e-5)
 
 
+def test_nothing_is_played_before_an_evaluator_listens(start: Start, probe: Probe) -> None:
+    images = listen(probe, Image, "image_raw")
+    small = ("width:=64", "height:=48", "frames:=2", "rate:=20.0")
+    waiting = ("wait_for_subscribers:=1", "wait_for_evaluator:=true")
+    impatient = start("player", *small, *waiting, "wait_timeout:=4.0")
+    assert impatient.process.wait(timeout=60) == 2
+    assert "error: after 4 s no evaluator subscribes to ground_truth/anomaly/image_raw" in impatient.output
+    player = start("player", *small, *waiting)
+    publishes = probe.node.count_publishers
+    probe.spin_until(lambda: publishes("image_raw") == 1, "the player")
+    probe.spin_for(4.0)
+    assert not images
+    truths = listen(probe, Image, "ground_truth/anomaly/image_raw")
+    assert player.process.wait(timeout=60) == 0
+    probe.spin_until(lambda: min(len(images), len(truths)) == 2, "two frames")
+
+
+def test_an_input_without_truth_waits_for_no_evaluator(start: Start, probe: Probe, tmp_path: Path) -> None:
+    images = listen(probe, Image, "image_raw")
+    cv2.imwrite(str(tmp_path / "0.png"), np.full((20, 30, 3), 50, np.uint8))
+    waiting = ("wait_for_subscribers:=1", "wait_for_evaluator:=true", "wait_timeout:=30.0")
+    player = start("player", f"input:={tmp_path}", *waiting)
+    assert player.process.wait(timeout=60) == 0
+    probe.spin_until(lambda: len(images) == 1, "the picture")
+
+
 def test_a_folder_loops_and_pauses(start: Start, probe: Probe, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -106,9 +106,8 @@ def test_the_live_table_equals_the_offline_one(
     start("segmenter", "threshold:=0.0")
     live, offline, total = tmp_path / "live.json", tmp_path / "offline.json", len(SEEDS) * FRAMES
     evaluator = start("evaluator", f"out:={live}", f"frames:={total}")
-    start(
-        "player", f"input:={bag}", "lockstep:=densehybrid/anomaly/image_raw", "wait_for_subscribers:=1", "linger:=30.0"
-    )
+    waiting = ("lockstep:=densehybrid/anomaly/image_raw", "wait_for_subscribers:=1", "wait_for_evaluator:=true")
+    start("player", f"input:={bag}", *waiting, "linger:=30.0")
     # heard all the while, as queues are short
     probe.spin_until(lambda: evaluator.process.poll() is not None, "the evaluator's end")
     assert evaluator.process.returncode == 0, evaluator.output

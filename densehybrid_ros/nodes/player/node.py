@@ -30,7 +30,7 @@ from densehybrid_ros.nodes.player.messages import decoded, frame_messages, resta
 from densehybrid_ros.nodes.player.settings import PlayerSettings
 from densehybrid_ros.playback.played import PlayedFrame, PlayedMessage
 from densehybrid_ros.playback.sources import open_source
-from densehybrid_ros.topics import CLOCK, COMPRESSED, IMAGE, PAUSE
+from densehybrid_ros.topics import ANOMALY_TRUTH, CLOCK, COMPRESSED, IMAGE, PAUSE
 
 SETTLE = 2.0
 """s between finding the nodes that were waited for and the first frame: discovery is not yet mutual then."""
@@ -130,18 +130,28 @@ class PlayerNode(Node):
         """Whether all that is waited for is there; once playing has begun it goes on."""
         if self._published:
             return True
-        wanted, patience = self._settings.wait_for_subscribers, self._settings.wait_timeout
-        there = self._images.get_subscription_count()
-        answers = not self._settings.lockstep or self.count_publishers(self._settings.lockstep) > 0
-        if there >= wanted and answers:
+        settings = self._settings
+        missing = self._missing()
+        if not missing:
             self._found = self._found or now
-            return now - self._found >= (SETTLE if wanted or self._settings.lockstep else 0)
-        if patience and now - self._made > patience:
-            raise SetupError(
-                f"after {patience:g} s {there} of {wanted} nodes subscribe to {IMAGE.name}"
-                + ("" if answers else f" and nothing publishes {self._settings.lockstep}")
-            )
+            waited = settings.wait_for_subscribers or settings.wait_for_evaluator or settings.lockstep
+            return now - self._found >= (SETTLE if waited else 0)
+        if settings.wait_timeout and now - self._made > settings.wait_timeout:
+            raise SetupError(f"after {settings.wait_timeout:g} s {' and '.join(missing)}")
         return False
+
+    def _missing(self) -> list[str]:
+        """What is waited for and not there, in words."""
+        settings, missing = self._settings, list[str]()
+        wanted, there = settings.wait_for_subscribers, self._images.get_subscription_count()
+        if there < wanted:
+            missing.append(f"{there} of {wanted} nodes subscribe to {IMAGE.name}")
+        truth = self._by_topic.get(ANOMALY_TRUTH.name)
+        if settings.wait_for_evaluator and truth is not None and truth.get_subscription_count() == 0:
+            missing.append(f"no evaluator subscribes to {ANOMALY_TRUTH.name}")
+        if settings.lockstep and self.count_publishers(settings.lockstep) == 0:
+            missing.append(f"nothing publishes {settings.lockstep}")
+        return missing
 
     def _publish(self, frame: PlayedFrame) -> None:
         now = Time(seconds=self._start) + Duration(seconds=frame.time)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from densehybrid_ros.options import setting
 from densehybrid_ros.playback.played import BagTopics
-from densehybrid_ros.topics import CLOCK, IMAGE, PAUSE, RIGHT_IMAGE
+from densehybrid_ros.topics import ANOMALY_TRUTH, CLOCK, IMAGE, PAUSE, RIGHT_IMAGE
 
 MOST = 2**31 - 1
 LONGEST = 1e6
@@ -29,6 +29,9 @@ class PlayerSettings(BagTopics):
     stereo: bool = setting(False, f"of Roadworld: also render and publish {RIGHT_IMAGE.name}")
     publish_clock: bool = setting(False, f"publish the frames' time on {CLOCK.name}, for nodes with use_sim_time")
     wait_for_subscribers: int = setting(0, f"publish nothing until so many subscribe to {IMAGE.name}", 0, 1000)
+    wait_for_evaluator: bool = setting(
+        False, f"publish nothing until one subscribes to {ANOMALY_TRUTH.name}, where the input has it"
+    )
     wait_timeout: float = setting(0.0, "s to wait for them before giving up; 0 = for ever", 0.0, LONGEST)
     linger: float = setting(0.0, "s to stay after the last frame, so that its answers find listeners", 0.0, LONGEST)
     lockstep: str = setting("", "topic of mono8 answers; the next frame waits for the answer to the last one's stamp")
