@@ -54,7 +54,7 @@ CAMERA_ARGUMENTS = {
 }
 """Passed on to camera.launch.py."""
 PATIENCE = 300.0
-"""s for the segmenter to load and warm up its network."""
+"""s for the segmenter to load and warm up its network, and for the evaluator."""
 
 
 def generate_launch_description() -> LaunchDescription:
