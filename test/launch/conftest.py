@@ -27,7 +27,8 @@ def launch_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     programs.mkdir(parents=True)
     for program in ("segmenter", "player", "evaluator", "tuner"):
         path = programs / program
-        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m densehybrid_ros.nodes.{program} "$@"\n')
+        late = 'sleep "${SECONDS_BEFORE_THE_EVALUATOR:-0}"\n' if program == "evaluator" else ""
+        path.write_text(f'#!/bin/sh\n{late}exec "{sys.executable}" -m densehybrid_ros.nodes.{program} "$@"\n')
         path.chmod(0o755)
     from densehybrid_ros.dds.isolation import isolated_environment
 

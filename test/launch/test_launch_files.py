@@ -81,8 +81,9 @@ def test_a_bag_is_replayed_and_judged(launch_environment: dict[str, str], random
     render_lostandfound(tmp_path / "drive", "test", [20_005], 3, 160, 96, first_frame=22, frame_step=3)
     bag, table = tmp_path / "drive.mcap", tmp_path / "table.json"
     main(["convert", "lostandfound", str(tmp_path / "drive"), str(bag)])
+    late = {**launch_environment, "SECONDS_BEFORE_THE_EVALUATOR": "15"}  # no frame is played without it
     output = replayed(
-        launch_environment,
+        late,
         bag=str(bag),
         every_frame="true",
         evaluate="true",
