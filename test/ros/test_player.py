@@ -76,6 +76,17 @@ def test_an_input_without_truth_waits_for_no_evaluator(start: Start, probe: Prob
     probe.spin_until(lambda: len(images) == 1, "the picture")
 
 
+def test_a_large_last_picture_arrives_whole(start: Start, probe: Probe, tmp_path: Path) -> None:
+    images = listen(probe, Image, "image_raw")
+    picture = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8).repeat(100, 0).repeat(100, 1)
+    cv2.imwrite(str(tmp_path / "0.png"), picture)
+    player = start("player", f"input:={tmp_path}", "wait_for_subscribers:=1")
+    assert player.process.wait(timeout=60) == 0
+    probe.spin_for(2.0)
+    assert len(images) == 1
+    np.testing.assert_array_equal(rgb_from_image(images[0]), picture[..., ::-1])
+
+
 def test_a_folder_loops_and_pauses(start: Start, probe: Probe, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.node import Node
@@ -18,6 +20,8 @@ from densehybrid_ros.topics import Topic
 
 PATIENT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 """Of those who lose nothing: they are sent what they missed."""
+ARRIVAL = 3.0
+"""s for subscribers to acknowledge what a node published before its end; launch grants nodes 5 s."""
 
 
 def message_type(kind: str) -> Any:
@@ -53,3 +57,16 @@ def lifecycle_publisher(node: LifecycleNode, topic: Topic, camera: str) -> Lifec
 def patient_subscription(node: Node, topic: Topic, callback: Callable[[Any], None], name: str = "") -> Subscription:
     """Hears all of a topic, under its own or another name."""
     return node.create_subscription(message_type(topic.kind), name or topic.name, callback, PATIENT)
+
+
+def wait_for_arrival(node: Node, publishers: Iterable[Publisher]) -> None:
+    """Waits until reliable subscribers have what was published: it is lost with the node that goes before."""
+    end = time.monotonic() + ARRIVAL
+    for each in publishers:
+        try:
+            arrived = each.wait_for_all_acked(Duration(seconds=max(0.0, end - time.monotonic())))
+        except RuntimeError as error:  # some middleware cannot tell
+            node.get_logger().debug(f"{each.topic_name}: not known whether all arrived: {error}")
+            continue
+        if not arrived:
+            node.get_logger().warning(f"not every subscriber of {each.topic_name} has acknowledged all messages")

@@ -31,7 +31,7 @@ from densehybrid_ros.nodes.common.distributions import ClockType, publisher_coun
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
 from densehybrid_ros.nodes.common.stamps import CLOCK_JUMP, nanoseconds
-from densehybrid_ros.nodes.common.topics import patient_subscription, publisher
+from densehybrid_ros.nodes.common.topics import patient_subscription, publisher, wait_for_arrival
 from densehybrid_ros.nodes.evaluator.judging import Counts, Frame, counts_dict, judge
 from densehybrid_ros.nodes.evaluator.settings import EvaluatorSettings
 from densehybrid_ros.nodes.evaluator.truth_matching import TruthMatcher
@@ -83,20 +83,20 @@ class EvaluatorNode(Node):
         self.get_logger().info(f"{self._counts.judged} frames: {percents_text(Ranking.titles(), table)}")
 
     def finish(self) -> None:
-        """Judges what is left, logs the table and writes it."""
+        """Judges what is left, logs the table, writes it, and waits until the last report has arrived."""
         self._judge(self._matcher.finish())
         self.report()
         rows, frames = self._table.rows(), self._frames()
         text = f"{table_text(rows)}\nframes: {', '.join(f'{count} {name}' for name, count in frames.items())}"
         self.get_logger().info(f"score of {self._settings.node}\n{text}")
-        if self._out is None:
-            return
-        report = {"node": self._settings.node, "frames": frames, **table_dict(rows)}
-        try:
-            write_whole(self._out.with_suffix(".txt"), text + "\n")
-            write_whole(self._out, json.dumps(report, indent=2) + "\n")
-        except SetupError as error:
-            self.problem = str(error)
+        if self._out is not None:
+            report = {"node": self._settings.node, "frames": frames, **table_dict(rows)}
+            try:
+                write_whole(self._out.with_suffix(".txt"), text + "\n")
+                write_whole(self._out, json.dumps(report, indent=2) + "\n")
+            except SetupError as error:
+                self.problem = str(error)
+        wait_for_arrival(self, [self._report])
 
     def _score(self, message: Image) -> None:
         self._last_message = time.monotonic()

@@ -25,7 +25,7 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.nodes.common.distributions import ClockType
 from densehybrid_ros.nodes.common.parameters import declare_settings
 from densehybrid_ros.nodes.common.running import run_node
-from densehybrid_ros.nodes.common.topics import message_type, publisher
+from densehybrid_ros.nodes.common.topics import message_type, publisher, wait_for_arrival
 from densehybrid_ros.nodes.player.messages import decoded, frame_messages, restamped, stamp_of
 from densehybrid_ros.nodes.player.settings import PlayerSettings
 from densehybrid_ros.playback.played import PlayedFrame, PlayedMessage
@@ -153,6 +153,11 @@ class PlayerNode(Node):
             missing.append(f"nothing publishes {settings.lockstep}")
         return missing
 
+    def finish(self) -> None:
+        """Waits until what was played has arrived; not where the player is stopped before its end."""
+        if self.finished:
+            wait_for_arrival(self, [*self._by_topic.values(), *([self._clock_topic] if self._clock_topic else [])])
+
     def _publish(self, frame: PlayedFrame) -> None:
         now = Time(seconds=self._start) + Duration(seconds=frame.time)
         if frame.stamp:  # an unset one tells nothing
@@ -205,4 +210,4 @@ class PlayerNode(Node):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    run_node(PlayerNode, lambda node: None, lambda node: None, lambda node: node.finished, arguments)
+    run_node(PlayerNode, lambda node: None, PlayerNode.finish, lambda node: node.finished, arguments)
