@@ -225,10 +225,16 @@ class Probe:
             self.executor.spin_once(timeout_sec=0.05)
 
     def spin_until(self, condition: Callable[[], bool], what: str) -> None:
+        assert self.comes(condition), f"waited {PATIENCE} s for {what}"
+
+    def comes(self, condition: Callable[[], bool]) -> bool:
+        """Whether it comes to hold, as long as patience lasts."""
         end = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
+            if time.monotonic() >= end:
+                return False
             self.executor.spin_once(timeout_sec=0.05)
+        return True
 
     def call(self, kind: type, name: str, request: object) -> object:
         """The response of a service."""
