@@ -16,16 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.errors import SetupError
-from densehybrid_ros.training.batches.boxes import box_cutout
 from densehybrid_ros.training.batches.cutouts import CutOut
-from densehybrid_ros.training.batches.flat_things import with_flat_thing
 from densehybrid_ros.training.batches.inliers import inlier_cutout
+from densehybrid_ros.training.batches.made.boxes import box_cutout
+from densehybrid_ros.training.batches.made.flat_things import with_flat_thing
+from densehybrid_ros.training.batches.made.machines import machine_cutout
+from densehybrid_ros.training.batches.made.paint import with_painted_lines
+from densehybrid_ros.training.batches.made.shapes import shape_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.pasting import LARGEST, paste_as_released, paste_naturally, random_placement
 from densehybrid_ros.training.batches.released import released_patch
 from densehybrid_ros.training.batches.sample import Sample
 from densehybrid_ros.training.batches.segments import segment_cutout
-from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.recipe.recipe import Pasting
 
 Frame = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -33,6 +35,10 @@ Frame = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Rng = np.random.Generator
 MOST_FLAT = 4
 """Flat things in one crop."""
+MOST_PAINTED = 2
+"""Lines, or pairs of them, in one crop."""
+LARGEST_MACHINE = 1.0
+"""Its height, in heights of the crop: its sides are what is to be learnt, and they are seen from near."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,14 @@ class Flat:
 
     def paste_into(self, sample: Sample, around: Surroundings, rng: Rng) -> Sample:
         return with_flat_thing(sample, around.ground, rng)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A line on the ground, or two, which stays what it is: no obstacle."""
+
+    def paste_into(self, sample: Sample, around: Surroundings, rng: Rng) -> Sample:
+        return with_painted_lines(sample, around.ground, rng)
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,8 @@ def natural(pasting: Pasting, negatives: NegativeSet) -> Negatives:
     made: Negatives = Standing(partial(shape_cutout, negatives))
     if pasting.box_share:
         made = Mixture(pasting.box_share, Standing(box_cutout), made)
+    if pasting.machine_share:
+        made = Mixture(pasting.machine_share, Standing(partial(machine_cutout, negatives), LARGEST_MACHINE), made)
     segments = Standing(partial(segment_cutout, negatives), pasting.largest)
     return Several(pasting.max_negatives, Mixture(pasting.made_share, made, segments))
 
@@ -174,5 +190,7 @@ def negatives_of(pasting: Pasting, classes: int) -> list[Negatives]:
     pasted: list[Negatives] = [Sometimes(pasting.inlier_probability, Several(pasting.max_inliers, Inliers(classes)))]
     if pasting.flat_probability:  # a recipe without them draws the random numbers that it always drew
         pasted.insert(0, Sometimes(pasting.flat_probability, Several(MOST_FLAT, Flat())))
+    if pasting.paint_probability:
+        pasted.insert(0, Sometimes(pasting.paint_probability, Several(MOST_PAINTED, Painted())))
     source = STYLES[pasting.style](pasting)
     return pasted if source is None else [*pasted, Sometimes(pasting.negative_probability, source)]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densehybrid_ros.training.batches.cutouts import CutOut, cut_out, present_ids
+from densehybrid_ros.training.batches.made.shapes import shape_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
-from densehybrid_ros.training.batches.shapes import shape_cutout
 
 MIN_AREA = 300
 """Pixels; smaller segments carry no texture worth pasting."""

@@ -13,11 +13,11 @@ from densehybrid_ros.errors import SetupError
 from densehybrid_ros.labels import OUTLIER
 from densehybrid_ros.taxonomies import BINARY_CLASSES, prediction_table
 from densehybrid_ros.training.batches.batches import class_mask
+from densehybrid_ros.training.batches.made.shapes import shape_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.pasting import paste_naturally, random_placement
 from densehybrid_ros.training.batches.sample import sample_from_truth
 from densehybrid_ros.training.batches.segments import segment_cutout
-from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.datasets import labelled_set
 from densehybrid_ros.training.datasets.pairs import LabelledSet, LabelledSource
 from densehybrid_ros.training.recipe.recipe import SetSource

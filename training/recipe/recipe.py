@@ -43,12 +43,16 @@ class Pasting:
     patch: int = setting(192, "px; side of the released style's patches (384 with LDN)", low=32)
     negative_probability: float = setting(0.85, "of a crop to hold negatives", low=0, high=1)
     made_share: float = setting(0.3, "of the negatives, synthetic shapes and patterns", low=0, high=1)
-    box_share: float = setting(0.0, "of these, boxes that stand: crates, pallets, cartons", low=0, high=1)
+    machine_share: float = setting(0.0, "of these, machines: bodies with panes, wheels, booms", low=0, high=1)
+    box_share: float = setting(0.0, "of the others, boxes that stand: crates, pallets, cartons", low=0, high=1)
     max_negatives: int = setting(3, "in one crop", low=1)
     largest: float = setting(0.6, "height of the largest segment, in heights of the crop", low=0.1, high=2)
     inlier_probability: float = setting(0.5, "of a crop to hold segments of other frames", low=0, high=1)
     max_inliers: int = setting(2, "in one crop", low=1)
     flat_probability: float = setting(0.0, "of a crop to show covers, stains and patches on the ground", low=0, high=1)
+    paint_probability: float = setting(
+        0.0, "of a crop to show more lines on the ground, in many colours", low=0, high=1
+    )
 
 
 @dataclass(frozen=True)

@@ -65,14 +65,16 @@ def summary(pasting: Pasting, data: Path) -> list[list[float]]:
     ]
 
 
-@pytest.mark.parametrize("style", ["natural", "shapes", "released", "inliers"])
+@pytest.mark.parametrize("style", ["natural", "shapes", "machines", "released", "inliers", "painted"])
 def test_a_style_of_pasting_gives_the_batches_that_it_gave_before(data: Path, style: str) -> None:
     root = str(data / "negatives")
     pasting = {
         "natural": Pasting(root, negative_probability=1.0, made_share=0.0),
         "shapes": Pasting(root, negative_probability=1.0, made_share=1.0, inlier_probability=0.0, max_negatives=5),
+        "machines": Pasting(root, negative_probability=1.0, made_share=1.0, machine_share=1.0, inlier_probability=0.0),
         "released": Pasting(root, negative_probability=1.0, style="released", patch=96),
         "inliers": Pasting(inlier_probability=1.0, max_inliers=4),
+        "painted": Pasting(paint_probability=1.0, inlier_probability=0.0),
     }[style]
     found = summary(pasting, data)
     for (brightness, *pixels), (golden_brightness, *golden_pixels) in zip(found, GOLDEN[style], strict=True):
@@ -96,6 +98,22 @@ GOLDEN: dict[str, list[list[float]]] = {
         [173.0, 20239, 160],
         [54.0, 19734, 637],
         [38.2, 19076, 200],
+    ],
+    "machines": [
+        [62.4, 17716, 2303],
+        [38.7, 18765, 1548],
+        [79.6, 18408, 1782],
+        [191.3, 19758, 668],
+        [66.6, 16143, 4069],
+        [86.1, 17653, 1653],
+    ],
+    "painted": [
+        [152.7, 20480, 0],
+        [2.9, 20480, 0],
+        [64.1, 20480, 0],
+        [76.9, 20480, 0],
+        [75.1, 20480, 0],
+        [84.0, 19382, 0],
     ],
     "released": [
         [60.7, 11264, 9216],

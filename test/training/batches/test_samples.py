@@ -15,10 +15,13 @@ from densehybrid_ros.training.batches.batches import Batches, class_weights
 from densehybrid_ros.training.batches.cutouts import CutOut
 from densehybrid_ros.training.batches.geometry import jittered_crop
 from densehybrid_ros.training.batches.inliers import inlier_cutout
+from densehybrid_ros.training.batches.made.shapes import shape_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.negatives import (
+    LARGEST_MACHINE,
     STYLES,
     Mixture,
+    Negatives,
     Released,
     Several,
     Sometimes,
@@ -26,6 +29,7 @@ from densehybrid_ros.training.batches.negatives import (
     negatives_of,
 )
 from densehybrid_ros.training.batches.pasting import (
+    LARGEST,
     Placement,
     label_pasted,
     paste_as_released,
@@ -36,7 +40,6 @@ from densehybrid_ros.training.batches.photometric import EFFECTS, photometric_ch
 from densehybrid_ros.training.batches.released import released_patch
 from densehybrid_ros.training.batches.sample import sample_from_truth
 from densehybrid_ros.training.batches.segments import segment_cutout
-from densehybrid_ros.training.batches.shapes import shape_cutout
 from densehybrid_ros.training.recipe.recipe import Pasting, Recipe, SetSource
 
 
@@ -274,6 +277,25 @@ def test_a_recipe_says_how_large_segments_get(data: Path) -> None:
     assert isinstance(negatives.what, Several)
     assert isinstance(negatives.what.each, Mixture)
     assert negatives.what.each.second == Standing(ANY, 1.5)
+
+
+def test_a_recipe_says_how_many_drawn_negatives_are_machines_and_boxes(data: Path) -> None:
+    pasting = Pasting(root=str(data / "negatives"), made_share=1.0, machine_share=0.6, box_share=0.5)
+    _, negatives = negatives_of(pasting, 11)
+    counts = {"machines": 0, "boxes": 0, "shapes": 0}
+    rng = np.random.default_rng(0)
+    assert isinstance(negatives, Sometimes)
+    assert isinstance(negatives.what, Several)
+    for _ in range(400):
+        chosen: Negatives = negatives.what.each
+        while isinstance(chosen, Mixture):
+            chosen = chosen.first if rng.random() < chosen.share else chosen.second
+        assert isinstance(chosen, Standing)
+        name = getattr(chosen.cutout, "func", chosen.cutout).__name__
+        counts[{"machine_cutout": "machines", "box_cutout": "boxes", "shape_cutout": "shapes"}[name]] += 1
+        assert chosen.largest == (LARGEST_MACHINE if name == "machine_cutout" else LARGEST)
+    assert counts["machines"] == pytest.approx(240, abs=30)
+    assert counts["boxes"] == pytest.approx(80, abs=25)
 
 
 def test_what_is_wide_and_flat_does_not_fill_the_crop() -> None:
