@@ -16,6 +16,8 @@ from densehybrid_ros.training.datasets.listing import whole_pairs
 
 KEPT = 256
 """Pictures that each process keeps decoded."""
+SMALLEST_PIECE = 24
+"""px; side of a piece that still carries a texture."""
 _FORGETTING = threading.Lock()
 """Several threads may read of one set; not its own, as a set is sent to other processes."""
 
@@ -44,3 +46,13 @@ class NegativeSet:
 
     def random_picture(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         return self.read(int(rng.integers(len(self.pairs))))
+
+    def random_piece(self, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """(n, n, 3): a square out of a random picture, up to half as large; a picture too small for that, as it is."""
+        picture, _ = self.random_picture(rng)
+        largest = min(picture.shape[:2]) // 2
+        if largest <= SMALLEST_PIECE:
+            return picture
+        side = int(rng.integers(SMALLEST_PIECE, largest))
+        top, left = (int(rng.integers(0, extent - side)) for extent in picture.shape[:2])
+        return picture[top : top + side, left : left + side]

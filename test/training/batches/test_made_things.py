@@ -12,6 +12,7 @@ from densehybrid_ros.training.batches.made.boxes import box_cutout
 from densehybrid_ros.training.batches.made.flat_things import with_flat_thing
 from densehybrid_ros.training.batches.made.machines import machine_cutout
 from densehybrid_ros.training.batches.made.paint import with_painted_lines
+from densehybrid_ros.training.batches.made.shapes import shape_cutout
 from densehybrid_ros.training.batches.negative_set import NegativeSet
 from densehybrid_ros.training.batches.sample import Sample, sample_from_truth
 
@@ -120,6 +121,21 @@ def test_machines_are_weathered_by_a_piece_of_a_picture(negatives: NegativeSet, 
         assert np.array_equal(plain.alpha, weathered.alpha)
         differ += bool(np.abs(plain.image.astype(int) - weathered.image.astype(int)).max() > 20)
     assert 15 < differ < 30
+
+
+@pytest.mark.parametrize(("height", "width", "whole"), [(40, 120, True), (48, 90, True), (52, 90, False)])
+def test_a_small_negative_gives_a_piece_too(tmp_path: Path, height: int, width: int, whole: bool) -> None:
+    """A user's cut-outs may be smaller than the smallest piece of a picture."""
+    for kind in ("images", "annotations"):
+        path = tmp_path / kind / "training" / "0.png"
+        path.parent.mkdir(parents=True)
+        cv2.imwrite(str(path), np.ones((height, width), np.uint8))
+    negatives = NegativeSet([tmp_path])
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        assert (negatives.random_piece(rng).shape == (height, width, 3)) is whole
+        assert machine_cutout(negatives, rng).alpha.max() == 1
+        assert shape_cutout(negatives, rng).alpha.max() == 1
 
 
 def test_flat_things_change_the_ground_alone_and_no_label() -> None:

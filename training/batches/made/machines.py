@@ -68,10 +68,7 @@ def machine_cutout(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
 
 def _weathered(negatives: NegativeSet, rng: np.random.Generator) -> Canvas:
     """(SIDE, SIDE), about 1: dirt and reflections, of the brightness of a piece of a picture."""
-    picture, _ = negatives.random_picture(rng)
-    extent = int(rng.integers(24, min(picture.shape[:2]) // 2))
-    top, left = (int(rng.integers(0, whole - extent)) for whole in picture.shape[:2])
-    grey = picture[top : top + extent, left : left + extent].mean(2).astype(np.float32)
+    grey = negatives.random_piece(rng).mean(2).astype(np.float32)
     spread = cv2.resize(grey / max(float(grey.mean()), 1.0), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     return np.clip(1 + rng.uniform(0, 0.7) * (spread - 1), 0.3, 1.7).astype(np.float32)
 

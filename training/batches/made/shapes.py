@@ -16,12 +16,7 @@ def shape_cutout(negatives: NegativeSet, rng: np.random.Generator) -> CutOut:
     mask = _outline(size, rng)
     kind = rng.random()
     if kind < 0.5:
-        picture, _ = negatives.random_picture(rng)
-        side = int(rng.integers(24, min(picture.shape[:2]) // 2))
-        top, left = (int(rng.integers(0, extent - side)) for extent in picture.shape[:2])
-        texture = cv2.resize(
-            picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_LINEAR
-        )
+        texture = cv2.resize(negatives.random_piece(rng), (size, size), interpolation=cv2.INTER_LINEAR)
     else:
         texture = np.tile(rng.uniform(10, 245, 3).astype(np.float32), (size, size, 1))
         if kind < 0.8:
