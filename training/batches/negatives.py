@@ -1,7 +1,7 @@
 """What is pasted into a crop: one interface for all of it, and what each style of a recipe is made of.
 
-A new source of negatives is a file that cuts them out, like `segments.py` or `shapes.py`, and a row in `STYLES`. What a
-network samples is pasted on its device instead, into a whole batch: see `training/run/companion.py`.
+A new source of negatives is a file that cuts them out, like `segments.py` or `made/shapes.py`, and a row in `STYLES`.
+What a network samples is pasted on its device instead, into a whole batch: see `training/run/companion.py`.
 """
 
 from __future__ import annotations
